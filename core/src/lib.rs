@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod backend;
+mod error;
+mod event;
+mod interest;
+mod mode;
+pub mod net;
+mod poller;
+mod reactor;
+mod ready;
+mod slab;
+mod stats;
+mod sys;
+mod time;
+mod timer;
+mod token;
+mod waker;
+
+pub use backend::Backend;
+pub use error::errno;
+pub use event::Event;
+pub use interest::Interest;
+pub use mode::{Mode, Trigger};
+pub use poller::Poller;
+pub use reactor::{AddError, Reactor};
+pub use ready::Ready;
+pub use stats::Stats;
+pub use time::Time;
+pub use timer::{Repeat, TimerQueue};
+pub use token::Token;
+pub use waker::Waker;

@@ -1,0 +1,137 @@
+use std::ffi::OsStr;
+use std::fmt;
+use std::mem::offset_of;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::error;
+use crate::sys::socket::RawAddress;
+
+/// The address of a peer or of a socket of one's own: IPv4, IPv6 or Unix.
+#[derive(Clone, Copy)]
+pub struct PeerAddress(RawAddress);
+
+impl PeerAddress {
+    pub(crate) fn new(raw: RawAddress) -> PeerAddress {
+        PeerAddress(raw)
+    }
+
+    pub(crate) fn raw(&self) -> &RawAddress {
+        &self.0
+    }
+
+    /// The address family, `AF_INET` and so on; `AF_UNSPEC` when the kernel gave none.
+    pub fn family(&self) -> i32 {
+        if self.0.len == 0 { libc::AF_UNSPEC } else { i32::from(self.0.storage.ss_family) }
+    }
+
+    /// The IP address and port; `None` for a Unix socket.
+    pub fn ip(&self) -> Option<SocketAddr> {
+        match self.family() {
+            libc::AF_INET => {
+                // SAFETY: the family says that a sockaddr_in is there, and the storage is large and aligned enough.
+                let v4 = unsafe { *(&raw const self.0.storage).cast::<libc::sockaddr_in>() };
+                let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
+                Some(SocketAddr::V4(SocketAddrV4::new(ip, u16::from_be(v4.sin_port))))
+            }
+            libc::AF_INET6 => {
+                // SAFETY: as above, for sockaddr_in6.
+                let v6 = unsafe { *(&raw const self.0.storage).cast::<libc::sockaddr_in6>() };
+                let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+                let port = u16::from_be(v6.sin6_port);
+                Some(SocketAddr::V6(SocketAddrV6::new(ip, port, u32::from_be(v6.sin6_flowinfo), v6.sin6_scope_id)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The path's bytes of a Unix address: empty when it has no name, starting with NUL when the name is abstract
+    /// (unix(7)); `None` for other families.
+    pub fn unix_bytes(&self) -> Option<&[u8]> {
+        if self.family() != libc::AF_UNIX {
+            return None;
+        }
+        let start = offset_of!(libc::sockaddr_un, sun_path);
+        let len = (self.0.len as usize).saturating_sub(start);
+        let whole = (&raw const self.0.storage).cast::<u8>();
+        // SAFETY: the kernel wrote `len` bytes at most, all inside the storage, which is larger than a sockaddr_un.
+        let path = unsafe { std::slice::from_raw_parts(whole.add(start), len) };
+        if path.first() == Some(&0) {
+            return Some(path);
+        }
+        // The kernel counts the terminating NUL of a path.
+        Some(path.split(|&byte| byte == 0).next().unwrap_or(path))
+    }
+}
+
+impl From<SocketAddr> for PeerAddress {
+    fn from(address: SocketAddr) -> PeerAddress {
+        let mut raw = RawAddress::empty();
+        match address {
+            SocketAddr::V4(v4) => {
+                let to = (&raw mut raw.storage).cast::<libc::sockaddr_in>();
+                // SAFETY: the storage is large and aligned enough for every family's address.
+                unsafe {
+                    (*to).sin_family = libc::AF_INET as libc::sa_family_t;
+                    (*to).sin_port = v4.port().to_be();
+                    (*to).sin_addr.s_addr = u32::from(*v4.ip()).to_be();
+                }
+                raw.len = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+            }
+            SocketAddr::V6(v6) => {
+                let to = (&raw mut raw.storage).cast::<libc::sockaddr_in6>();
+                // SAFETY: as above.
+                unsafe {
+                    (*to).sin6_family = libc::AF_INET6 as libc::sa_family_t;
+                    (*to).sin6_port = v6.port().to_be();
+                    (*to).sin6_addr.s6_addr = v6.ip().octets();
+                    (*to).sin6_flowinfo = v6.flowinfo().to_be();
+                    (*to).sin6_scope_id = v6.scope_id();
+                }
+                raw.len = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
+            }
+        }
+        PeerAddress(raw)
+    }
+}
+
+impl TryFrom<&Path> for PeerAddress {
+    type Error = std::io::Error;
+
+    /// A Unix address. One that starts with NUL is abstract.
+    ///
+    /// # Errors
+    /// `ENAMETOOLONG` beyond 107 bytes; `EINVAL` for a NUL inside.
+    fn try_from(path: &Path) -> std::io::Result<PeerAddress> {
+        let bytes = path.as_os_str().as_bytes();
+        let mut raw = RawAddress::empty();
+        let to = (&raw mut raw.storage).cast::<libc::sockaddr_un>();
+        // SAFETY: the storage is larger than a sockaddr_un.
+        let to = unsafe { &mut *to };
+        if bytes.len() >= to.sun_path.len() {
+            return Err(error::with(libc::ENAMETOOLONG, "a Unix socket's path has at most 107 bytes (unix(7))"));
+        }
+        let is_abstract = bytes.first() == Some(&0);
+        if !is_abstract && bytes.contains(&0) {
+            return Err(error::with(libc::EINVAL, "a Unix socket's path has no NUL in it"));
+        }
+        to.sun_family = libc::AF_UNIX as libc::sa_family_t;
+        for (place, &byte) in to.sun_path.iter_mut().zip(bytes) {
+            *place = byte as libc::c_char;
+        }
+        let nul = usize::from(!is_abstract && !bytes.is_empty());
+        raw.len = (offset_of!(libc::sockaddr_un, sun_path) + bytes.len() + nul) as libc::socklen_t;
+        Ok(PeerAddress(raw))
+    }
+}
+
+impl fmt::Debug for PeerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.ip(), self.unix_bytes()) {
+            (Some(ip), _) => ip.fmt(f),
+            (None, Some(path)) => write!(f, "unix:{:?}", OsStr::from_bytes(path)),
+            (None, None) => write!(f, "family {}", self.family()),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Callbacks over a poller, timers and wakers.
+
+mod dispatch;
+mod handler;
+mod source;
+mod timers;
+mod wakers;
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::slab::Slab;
+use crate::token::Kind;
+use crate::{Backend, Event, Poller, Stats, Time, TimerQueue, Token, error};
+use handler::Handler;
+pub use source::AddError;
+use timers::Timer;
+use wakers::Notify;
+
+/// Calls back when sources are ready, timers are due or wakers are used. One thread; no locks.
+///
+/// `C` is a context of the caller's that every callback gets as `&mut C` (use `()` when there is none). Callbacks
+/// also get the reactor itself, and may add, modify and remove anything, their own source included; a second
+/// `run` from inside is an error (`EBUSY`). What a callback removes gets no further callback, not even for an event
+/// that was harvested already.
+///
+/// [`wait`](Self::wait) blocks and calls nothing; [`dispatch`](Self::dispatch) calls back and never blocks. A host with
+/// a lock of its own (an interpreter's) lets go of it for the wait alone. [`run`](Self::run) is the two in turn.
+///
+/// | operation | cost |
+/// |---|---|
+/// | `add`, `modify`, `remove`, `rearm` | O(1), one system call |
+/// | timers | see [`TimerQueue`] |
+/// | `wait` | one system call |
+/// | dispatch of an event | O(1), no allocation |
+///
+/// An echo server:
+///
+/// ```no_run
+/// use fastsock::{Interest, Reactor, Trigger, net::Listener};
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+///
+/// fn main() -> std::io::Result<()> {
+///     let mut reactor = Reactor::new()?;
+///     let listener = Listener::bind("127.0.0.1:7777".parse().unwrap())?;
+///     reactor.listen(listener, |reactor: &mut Reactor<()>, _, connection| {
+///         let stream = TcpStream::from(connection?.into_fd());
+///         reactor.add(stream, Interest::READABLE, Trigger::Level, |reactor, _, stream, event| {
+///             let mut buffer = [0; 4096];
+///             match stream.read(&mut buffer) {
+///                 Ok(n) if n > 0 && stream.write_all(&buffer[..n]).is_ok() => {}
+///                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+///                 _ => drop(reactor.remove(event.token())),
+///             }
+///         })?;
+///         Ok(())
+///     })?;
+///     reactor.run(&mut ())
+/// }
+/// ```
+pub struct Reactor<C> {
+    // Dropped in this order: the sources close before the set that watches them.
+    handlers: Vec<Option<Box<dyn Handler<C>>>>,
+    timers: TimerQueue<Timer<C>>,
+    notifies: Slab<Notify<C>>,
+    poller: Poller<'static>,
+    /// What the last wait harvested, and how far dispatch has come.
+    events: Vec<Event>,
+    cursor: usize,
+    due: Vec<Token>,
+    due_cursor: usize,
+    dispatching: bool,
+    stopped: bool,
+    timers_fired: u64,
+}
+
+impl<C> Reactor<C> {
+    /// A reactor on the backend that [`Backend::from_env`] names.
+    ///
+    /// # Errors
+    /// As [`Poller::new`].
+    pub fn new() -> io::Result<Reactor<C>> {
+        Reactor::with_backend(Backend::from_env()?)
+    }
+
+    /// A reactor on this backend.
+    ///
+    /// # Errors
+    /// As [`Poller::with_backend`].
+    pub fn with_backend(backend: Backend) -> io::Result<Reactor<C>> {
+        Ok(Reactor {
+            handlers: Vec::new(),
+            timers: TimerQueue::new(),
+            notifies: Slab::new(Kind::Waker),
+            poller: Poller::with_backend(backend)?,
+            events: Vec::new(),
+            cursor: 0,
+            due: Vec::new(),
+            due_cursor: 0,
+            dispatching: false,
+            stopped: false,
+            timers_fired: 0,
+        })
+    }
+
+    /// Which backend it waits with.
+    pub fn backend(&self) -> Backend {
+        self.poller.backend()
+    }
+
+    /// Whether the token names a source, timer or waker of this reactor.
+    pub fn contains(&self, token: Token) -> bool {
+        self.poller.contains(token) || self.timers.contains(token) || self.notifies.contains(token)
+    }
+
+    /// Whether nothing is registered that could ever call back.
+    pub fn is_empty(&self) -> bool {
+        self.poller.is_empty() && self.timers.is_empty() && self.notifies.len() == 0
+    }
+
+    /// Blocks until something is ready or due, or the timeout is over; calls nothing back. Returns the number of
+    /// events harvested; timers that are due and wakers that were used come on top. What an earlier wait harvested
+    /// and nobody dispatched makes it return at once.
+    ///
+    /// # Errors
+    /// `EINTR`: a signal came; see to it and wait again. `EBUSY`: called inside a callback. `ECHILD`: see
+    /// [`reinit`](Self::reinit).
+    pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+        self.wait_at_most(usize::MAX, timeout)
+    }
+
+    /// As [`wait`](Self::wait), harvesting at most `limit` events.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait); `EINVAL` for a limit of 0.
+    pub fn wait_at_most(&mut self, limit: usize, timeout: Option<Duration>) -> io::Result<usize> {
+        self.not_dispatching()?;
+        if self.cursor < self.events.len() || self.due_cursor < self.due.len() {
+            return Ok(self.events.len() - self.cursor);
+        }
+        let timeout = match self.timers.next_deadline() {
+            None => timeout,
+            Some(deadline) => {
+                let left = Time::now().until(deadline);
+                Some(timeout.map_or(left, |t| t.min(left)))
+            }
+        };
+        self.cursor = 0;
+        let result = self.poller.wait_at_most(&mut self.events, limit, timeout);
+        if result.is_err() {
+            self.events.clear();
+        }
+        result
+    }
+
+    /// One `wait` and one `dispatch`. Returns the number of callbacks called.
+    ///
+    /// # Errors
+    /// Those of [`wait`](Self::wait).
+    pub fn turn(&mut self, context: &mut C, timeout: Option<Duration>) -> io::Result<usize> {
+        self.wait(timeout)?;
+        self.dispatch(context)
+    }
+
+    /// Turns until [`stop`](Self::stop) is called or nothing is registered any more. A `stop` from before makes it
+    /// return at once.
+    ///
+    /// # Errors
+    /// `EBUSY`: called inside a callback. `ECHILD`: see [`reinit`](Self::reinit). Interrupted waits are taken up again.
+    pub fn run(&mut self, context: &mut C) -> io::Result<()> {
+        while !self.stopped && !self.is_empty() {
+            match self.turn(context, None) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => drop(other?),
+            }
+        }
+        self.stopped = false;
+        Ok(())
+    }
+
+    /// Makes [`run`](Self::run) return after the callback that is running, or at once the next time it is called.
+    /// Events not yet dispatched wait for the next `dispatch`.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// After fork(2), in the child: makes the kernel's set anew; see [`Poller::reinit`].
+    ///
+    /// # Errors
+    /// As [`Poller::reinit`].
+    pub fn reinit(&mut self) -> io::Result<()> {
+        self.poller.reinit()?;
+        self.renew_wakers()
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Stats {
+        Stats { timers_fired: self.timers_fired, ..self.poller.stats() }
+    }
+
+    fn not_dispatching(&self) -> io::Result<()> {
+        if self.dispatching {
+            return Err(error::with(
+                libc::EBUSY,
+                "the reactor is running already: inside a callback, return instead of waiting",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl<C> fmt::Debug for Reactor<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor").field("poller", &self.poller).field("timers", &self.timers.len()).finish()
+    }
+}

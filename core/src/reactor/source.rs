@@ -1,0 +1,197 @@
+use std::any::TypeId;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+use super::Reactor;
+use super::handler::{Bound, Handler};
+use crate::net::{Accept, Accepted, Listener};
+use crate::{Event, Interest, Mode, Token, Trigger};
+
+/// A registration that failed, with the source that was not taken.
+pub struct AddError<S> {
+    /// The source, as it was given.
+    pub source: S,
+    /// Why.
+    pub error: io::Error,
+}
+
+impl<S> fmt::Debug for AddError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<S> fmt::Display for AddError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<S> std::error::Error for AddError<S> {}
+
+impl<S> From<AddError<S>> for io::Error {
+    fn from(add: AddError<S>) -> io::Error {
+        add.error
+    }
+}
+
+impl<C> Reactor<C> {
+    /// Watches a source, which the reactor owns from now on, and calls back when it is ready.
+    ///
+    /// The source's descriptor is asked for once, here. Make it non-blocking. Register a TCP socket after `connect` or
+    /// `listen` has begun: before, the kernel reports it as hung up.
+    ///
+    /// # Errors
+    /// As [`Poller::add`](crate::Poller::add); the source comes back in the error.
+    pub fn add<S, F>(
+        &mut self,
+        source: S,
+        interest: Interest,
+        mode: impl Into<Mode>,
+        callback: F,
+    ) -> Result<Token, AddError<S>>
+    where
+        S: AsFd + 'static,
+        F: FnMut(&mut Reactor<C>, &mut C, &mut S, Event) + 'static,
+        C: 'static,
+    {
+        let fd = source.as_fd().as_raw_fd();
+        // SAFETY: the source owns the descriptor and lives in `handlers`, from where it is dropped only after the
+        // poller has let go of it (or after the poller itself).
+        match unsafe { self.poller.add_raw(fd, interest, mode) } {
+            Ok(token) => {
+                self.put_handler(token, Box::new(Bound { source, callback }));
+                Ok(token)
+            }
+            Err(error) => Err(AddError { source, error }),
+        }
+    }
+
+    /// Watches a descriptor by its number, for hosts that own it elsewhere.
+    ///
+    /// # Safety
+    /// The descriptor stays open until [`remove`](Self::remove) is called with the token or the reactor is dropped.
+    ///
+    /// # Errors
+    /// As [`Poller::add_raw`](crate::Poller::add_raw).
+    pub unsafe fn add_raw<F>(
+        &mut self,
+        fd: RawFd,
+        interest: Interest,
+        mode: impl Into<Mode>,
+        mut callback: F,
+    ) -> io::Result<Token>
+    where
+        F: FnMut(&mut Reactor<C>, &mut C, Event) + 'static,
+        C: 'static,
+    {
+        // SAFETY: promised by the caller.
+        let token = unsafe { self.poller.add_raw(fd, interest, mode) }?;
+        let callback = move |r: &mut Reactor<C>, c: &mut C, _: &mut (), e: Event| callback(r, c, e);
+        self.put_handler(token, Box::new(Bound { source: (), callback }));
+        Ok(token)
+    }
+
+    fn put_handler(&mut self, token: Token, handler: Box<dyn Handler<C>>) {
+        let slot = token.slot() as usize;
+        if self.handlers.len() <= slot {
+            self.handlers.resize_with(slot + 1, || None);
+        }
+        self.handlers[slot] = Some(handler);
+    }
+
+    /// Accepts connections and hands each to the callback, which may return an error to have it dropped.
+    ///
+    /// One connection is accepted for each event, unless [`Listener::set_budget`] says otherwise: others that wait are
+    /// reported again, in turn with everything else. When the process runs out of descriptors or memory, accepting
+    /// pauses and resumes by itself; see [`Listener`]. Errors that end the listening reach the callback once, and the
+    /// listener is removed.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub fn listen<F>(&mut self, listener: Listener, mut callback: F) -> Result<Token, AddError<Listener>>
+    where
+        F: FnMut(&mut Reactor<C>, &mut C, io::Result<Accepted>) -> io::Result<()> + 'static,
+        C: 'static,
+    {
+        self.add(listener, Interest::READABLE, Trigger::Level, move |reactor, context, listener, event| {
+            let token = event.token();
+            for _ in 0..listener.budget() {
+                match listener.accept() {
+                    Ok(Accept::Connection(connection)) => {
+                        // The callback's error is about this connection, which it has dropped.
+                        let _ = callback(reactor, context, Ok(connection));
+                        if !reactor.contains(token) {
+                            return;
+                        }
+                    }
+                    Ok(Accept::WouldBlock) => return,
+                    Ok(Accept::Paused(until)) => {
+                        let resume = move |reactor: &mut Reactor<C>, _: &mut C, _, _| {
+                            // Stale when the listener was removed meanwhile.
+                            let _ = reactor.modify(token, Interest::READABLE, Trigger::Level);
+                        };
+                        if reactor.timer_at(until, resume).is_ok() {
+                            let _ = reactor.modify(token, Interest::NONE, Trigger::Level);
+                        }
+                        return;
+                    }
+                    Err(error) => {
+                        reactor.remove(token);
+                        let _ = callback(reactor, context, Err(error));
+                        return;
+                    }
+                }
+            }
+        })
+    }
+
+    /// Changes interest and trigger; see [`Poller::modify`](crate::Poller::modify).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn modify(&mut self, token: Token, interest: Interest, mode: impl Into<Mode>) -> io::Result<()> {
+        self.poller.modify(token, interest, mode)
+    }
+
+    /// Lets an edge or one-shot source fire again if it is still ready; see [`Poller::rearm`](crate::Poller::rearm).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rearm(&mut self, token: Token) -> io::Result<()> {
+        self.poller.rearm(token)
+    }
+
+    /// Removes a source, timer or waker, and drops what was given with it. Synchronous and idempotent: no callback for it
+    /// comes after this, and a stale token gives `false`. Inside its own callback the dropping waits for the
+    /// callback's return.
+    pub fn remove(&mut self, token: Token) -> bool {
+        if token.is_source() {
+            if !self.poller.remove(token) {
+                return false;
+            }
+            // Out of the slot first: its destructor may be the user's code.
+            drop(self.handlers[token.slot() as usize].take());
+            return true;
+        }
+        let timer = self.timers.cancel(token);
+        let notify = self.notifies.remove(token);
+        timer.is_some() || notify.is_some()
+    }
+
+    /// Removes a source and gives it back. `None`, and nothing is removed: the token is stale, or the source is of
+    /// another type, or this is its own callback (which holds it as `&mut S` already).
+    pub fn take<S: 'static>(&mut self, token: Token) -> Option<S> {
+        if !self.poller.contains(token) {
+            return None;
+        }
+        let slot = &mut self.handlers[token.slot() as usize];
+        if !slot.as_ref().is_some_and(|handler| handler.source_is(TypeId::of::<S>())) {
+            return None;
+        }
+        let handler = slot.take()?;
+        self.poller.remove(token);
+        handler.into_source().downcast().ok().map(|source| *source)
+    }
+}

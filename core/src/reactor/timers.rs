@@ -1,0 +1,112 @@
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use super::Reactor;
+use crate::time::nanos;
+use crate::{Repeat, Time, Token, error};
+
+type Callback<C> = Box<dyn FnMut(&mut Reactor<C>, &mut C, Token, u64)>;
+
+pub(super) struct Timer<C> {
+    deadline: Time,
+    repeat: Repeat,
+    /// `None` while it runs.
+    callback: Option<Callback<C>>,
+}
+
+impl<C> Reactor<C> {
+    /// Calls back once, `after` from now: never early, and as late as the callbacks before it make it.
+    ///
+    /// The callback gets the timer's token and the number of deadlines that have passed (1 for a one-shot). A one-shot
+    /// timer may be set again from its own callback by [`rearm_timer`](Self::rearm_timer); otherwise it is gone then.
+    ///
+    /// # Errors
+    /// `ENOSPC` at 2^30 timers.
+    pub fn timer<F>(&mut self, after: Duration, callback: F) -> io::Result<Token>
+    where
+        F: FnMut(&mut Reactor<C>, &mut C, Token, u64) + 'static,
+    {
+        self.timer_at(Time::now() + after, callback)
+    }
+
+    /// Calls back once, at `deadline`.
+    ///
+    /// # Errors
+    /// `ENOSPC` at 2^30 timers.
+    pub fn timer_at<F>(&mut self, deadline: Time, callback: F) -> io::Result<Token>
+    where
+        F: FnMut(&mut Reactor<C>, &mut C, Token, u64) + 'static,
+    {
+        self.timer_repeating(deadline, Repeat::Once, callback)
+    }
+
+    /// Calls back at `first` and then as `repeat` says. A period of zero means every turn.
+    ///
+    /// # Errors
+    /// `ENOSPC` at 2^30 timers.
+    pub fn timer_repeating<F>(&mut self, first: Time, repeat: Repeat, callback: F) -> io::Result<Token>
+    where
+        F: FnMut(&mut Reactor<C>, &mut C, Token, u64) + 'static,
+    {
+        self.timers.insert(first, Timer { deadline: first, repeat, callback: Some(Box::new(callback)) })
+    }
+
+    /// Gives a timer another deadline, `after` from now; a repeating one goes on from there.
+    ///
+    /// # Errors
+    /// `ENOENT`: stale token.
+    pub fn rearm_timer(&mut self, token: Token, after: Duration) -> io::Result<()> {
+        let deadline = Time::now() + after;
+        self.timers.get_mut(token).ok_or_else(error::stale)?.deadline = deadline;
+        self.timers.rearm(token, deadline)
+    }
+
+    /// Fires a timer, unless it was cancelled or set anew since it became due.
+    pub(super) fn fire(&mut self, token: Token, context: &mut C) -> bool {
+        if !self.timers.is_due(token) {
+            return false;
+        }
+        let Some(timer) = self.timers.get_mut(token) else { return false };
+        let Some(mut callback) = timer.callback.take() else { return false };
+        let passed = match timer.repeat {
+            // Counted from the deadlines' own grid, so that lateness does not add up.
+            Repeat::FixedRate(period) => {
+                let late = nanos(timer.deadline.until(Time::now()));
+                let missed = late.checked_div(nanos(period)).unwrap_or(0);
+                let step = u128::from(missed) + 1;
+                let ahead = u64::try_from(u128::from(nanos(period)) * step).unwrap_or(u64::MAX);
+                timer.deadline = timer.deadline + Duration::from_nanos(ahead);
+                let deadline = timer.deadline;
+                // Before the call, so that the callback may cancel or re-arm it.
+                let _ = self.timers.rearm(token, deadline);
+                missed + 1
+            }
+            _ => 1,
+        };
+        self.timers_fired += 1;
+        let result = catch_unwind(AssertUnwindSafe(|| callback(self, context, token, passed)));
+        if let Err(panic) = result {
+            drop(self.timers.cancel(token));
+            drop(callback);
+            resume_unwind(panic);
+        }
+        // Cancelled by its own callback: then `callback` is dropped here.
+        let Some(timer) = self.timers.get_mut(token) else { return true };
+        timer.callback = Some(callback);
+        if self.timers.is_due(token) {
+            self.after_callback(token);
+        }
+        true
+    }
+
+    /// What becomes of a timer that its callback neither cancelled nor re-armed.
+    fn after_callback(&mut self, token: Token) {
+        match self.timers.get_mut(token).map(|timer| timer.repeat) {
+            Some(Repeat::FixedDelay(delay)) => {
+                let _ = self.rearm_timer(token, delay);
+            }
+            _ => drop(self.timers.cancel(token)),
+        }
+    }
+}

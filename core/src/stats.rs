@@ -1,0 +1,17 @@
+/// Plain counters of a poller or reactor, from its beginning. Read any time; they never go back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Waits that have returned.
+    pub turns: u64,
+    /// Events delivered.
+    pub events: u64,
+    /// Waits ended by a [`Waker`](crate::Waker).
+    pub wakeups: u64,
+    /// Events of a registration that is gone: a descriptor was closed while a duplicate of it lived on. Dropped.
+    pub stale_events: u64,
+    /// Times the kernel's set was made anew to be rid of such a duplicate.
+    pub rebuilds: u64,
+    /// Timer callbacks called.
+    pub timers_fired: u64,
+}

@@ -1,0 +1,119 @@
+//! Sockets and descriptors, as far as the reactor itself needs them.
+
+use std::io;
+use std::mem;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+use super::syscall;
+
+/// EPERM for what epoll refuses as well (regular files and directories are always ready), EBADF for what is not open.
+pub(crate) fn pollable(fd: RawFd) -> io::Result<()> {
+    // SAFETY: all-zero bytes are a valid `stat`.
+    let mut stat: libc::stat = unsafe { mem::zeroed() };
+    // `stat` is a valid place to write to; any number may be asked about.
+    syscall!(libc::fstat(fd, &mut stat))?;
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK => Err(io::Error::from_raw_os_error(libc::EPERM)),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn set_nonblocking(fd: RawFd, on: bool) -> io::Result<()> {
+    // F_GETFL and F_SETFL take an integer, and any number may be asked about.
+    let flags = syscall!(libc::fcntl(fd, libc::F_GETFL))?;
+    let wanted = if on { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
+    if wanted != flags {
+        syscall!(libc::fcntl(fd, libc::F_SETFL, wanted))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn set_cloexec(fd: RawFd) -> io::Result<()> {
+    // F_SETFD takes an integer.
+    syscall!(libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC)).map(drop)
+}
+
+/// A socket address as the kernel gives and takes it.
+#[derive(Clone, Copy)]
+pub(crate) struct RawAddress {
+    pub(crate) storage: libc::sockaddr_storage,
+    pub(crate) len: libc::socklen_t,
+}
+
+impl RawAddress {
+    pub(crate) fn empty() -> RawAddress {
+        // SAFETY: all-zero bytes are a valid `sockaddr_storage`.
+        RawAddress { storage: unsafe { mem::zeroed() }, len: mem::size_of::<libc::sockaddr_storage>() as _ }
+    }
+}
+
+/// A close-on-exec, non-blocking socket.
+pub(crate) fn socket(family: libc::c_int, kind: libc::c_int) -> io::Result<OwnedFd> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let fd = syscall!(libc::socket(family, kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0))?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let fd = syscall!(libc::socket(family, kind, 0))?;
+    // SAFETY: the kernel has just made this descriptor for us alone.
+    let owned = unsafe { OwnedFd::from_raw_fd(fd) };
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        set_nonblocking(fd, true)?;
+        set_cloexec(fd)?;
+    }
+    Ok(owned)
+}
+
+pub(crate) fn set_option(fd: RawFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    // The value is an int that lives on this frame.
+    syscall!(libc::setsockopt(fd, level, name, (&raw const value).cast(), mem::size_of_val(&value) as _)).map(drop)
+}
+
+pub(crate) fn bind(fd: RawFd, address: &RawAddress) -> io::Result<()> {
+    // The address is valid for `len` bytes.
+    syscall!(libc::bind(fd, (&raw const address.storage).cast(), address.len)).map(drop)
+}
+
+pub(crate) fn listen(fd: RawFd, backlog: libc::c_int) -> io::Result<()> {
+    // Any number may be asked about.
+    syscall!(libc::listen(fd, backlog)).map(drop)
+}
+
+pub(crate) fn local_address(fd: RawFd) -> io::Result<RawAddress> {
+    let mut address = RawAddress::empty();
+    // The storage has room for `len` bytes.
+    syscall!(libc::getsockname(fd, (&raw mut address.storage).cast(), &mut address.len))?;
+    Ok(address)
+}
+
+/// accept4(2): the new socket is non-blocking and close-on-exec from the start.
+pub(crate) fn accept(fd: RawFd) -> io::Result<(OwnedFd, RawAddress)> {
+    let mut address = RawAddress::empty();
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // The storage has room for `len` bytes.
+    let new = syscall!(libc::accept4(
+        fd,
+        (&raw mut address.storage).cast(),
+        &mut address.len,
+        libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK
+    ))?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    // The storage has room for `len` bytes.
+    let new = syscall!(libc::accept(fd, (&raw mut address.storage).cast(), &mut address.len))?;
+    // SAFETY: the kernel has just made this descriptor for us alone.
+    let new_fd = unsafe { OwnedFd::from_raw_fd(new) };
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        set_nonblocking(new, true)?;
+        set_cloexec(new)?;
+    }
+    Ok((new_fd, address))
+}
+
+/// A descriptor held in reserve, to be given up when the process has run out of them.
+pub(crate) fn spare() -> io::Result<OwnedFd> {
+    // The path is NUL-terminated.
+    let fd = syscall!(libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC))?;
+    // SAFETY: the kernel has just made this descriptor for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

@@ -1,0 +1,64 @@
+//! A descriptor that another thread can make readable: an eventfd(2), or a pipe where there is none.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::syscall;
+
+pub(crate) struct WakeFd {
+    read: OwnedFd,
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    write: OwnedFd,
+}
+
+impl WakeFd {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn new() -> io::Result<WakeFd> {
+        let fd = syscall!(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK))?;
+        // SAFETY: the kernel has just made this descriptor for us alone.
+        Ok(WakeFd { read: unsafe { OwnedFd::from_raw_fd(fd) } })
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn new() -> io::Result<WakeFd> {
+        let mut fds = [0; 2];
+        // `fds` has room for both ends.
+        syscall!(libc::pipe(fds.as_mut_ptr()))?;
+        // SAFETY: both descriptors were made just now for us alone.
+        let (read, write) = unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) };
+        for fd in [&read, &write] {
+            super::socket::set_nonblocking(fd.as_raw_fd(), true)?;
+            super::socket::set_cloexec(fd.as_raw_fd())?;
+        }
+        Ok(WakeFd { read, write })
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        use std::os::fd::AsFd;
+        self.read.as_fd()
+    }
+
+    /// Makes the descriptor readable. A full counter or pipe is readable already: no error.
+    pub(crate) fn wake(&self) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let fd = self.read.as_raw_fd();
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let fd = self.write.as_raw_fd();
+        let one = 1u64.to_ne_bytes();
+        // Eight bytes are what an eventfd takes, and they live on this frame.
+        match syscall!(libc::write(fd, one.as_ptr().cast(), one.len())) {
+            Err(e) if e.kind() != io::ErrorKind::WouldBlock => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes it unreadable again, for the backends that report a level.
+    pub(crate) fn drain(&self) {
+        let mut buffer = [0u8; 64];
+        // `buffer` is valid for its length. One read empties an eventfd; a pipe may take more.
+        while matches!(
+            syscall!(libc::read(self.read.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len())),
+            Ok(n) if n as usize == buffer.len()
+        ) {}
+    }
+}

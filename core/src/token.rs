@@ -1,0 +1,72 @@
+use std::fmt;
+use std::num::NonZeroU64;
+
+/// Names one registration: 32 bits of generation over 32 bits of slot.
+///
+/// Never 0 and never used twice: when what it names is removed, its slot moves to the next generation, and a slot
+/// whose generations are used up is retired. So a token kept too long is recognised as stale and can never reach
+/// what came after it. Sources, timers and wakers draw from separate ranges of slots.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(transparent)]
+pub struct Token(NonZeroU64);
+
+/// What a token names, told by the two high bits of its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Source = 0,
+    Timer = 1,
+    Waker = 2,
+}
+
+const KIND_SHIFT: u32 = 30;
+pub(crate) const MAX_SLOT: u32 = (1 << KIND_SHIFT) - 1;
+
+impl Token {
+    pub(crate) fn new(generation: u32, kind: Kind, slot: u32) -> Token {
+        debug_assert!(generation != 0 && slot <= MAX_SLOT);
+        let low = (kind as u32) << KIND_SHIFT | slot;
+        let bits = u64::from(generation.max(1)) << 32 | u64::from(low);
+        Token(NonZeroU64::new(bits).unwrap_or(NonZeroU64::MAX))
+    }
+
+    /// As a number, for user data in C and in the kernel.
+    pub const fn to_bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// Back from [`to_bits`](Self::to_bits); `None` for 0. A made-up number is a stale token, not a danger.
+    pub const fn from_bits(bits: u64) -> Option<Token> {
+        match NonZeroU64::new(bits) {
+            Some(bits) => Some(Token(bits)),
+            None => None,
+        }
+    }
+
+    pub(crate) const fn generation(self) -> u32 {
+        (self.0.get() >> 32) as u32
+    }
+
+    pub(crate) const fn slot(self) -> u32 {
+        self.0.get() as u32 & MAX_SLOT
+    }
+
+    pub(crate) const fn is(self, kind: Kind) -> bool {
+        (self.0.get() as u32) >> KIND_SHIFT == kind as u32
+    }
+
+    /// Whether this token's form is that of a timer.
+    pub const fn is_timer(self) -> bool {
+        self.is(Kind::Timer)
+    }
+
+    /// Whether this token's form is that of a source.
+    pub const fn is_source(self) -> bool {
+        self.is(Kind::Source)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({}#{})", self.0.get() as u32, self.generation())
+    }
+}

@@ -1,0 +1,93 @@
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use crate::error;
+use crate::sys::wake::WakeFd;
+
+const PENDING: u8 = 1;
+const CLOSED: u8 = 2;
+
+/// What a poller and its wakers share.
+pub(crate) struct Shared {
+    fd: WakeFd,
+    state: AtomicU8,
+}
+
+impl Shared {
+    pub(crate) fn new() -> io::Result<Shared> {
+        Ok(Shared { fd: WakeFd::new()?, state: AtomicU8::new(0) })
+    }
+
+    pub(crate) fn raw_fd(&self) -> RawFd {
+        self.fd.as_fd().as_raw_fd()
+    }
+
+    pub(crate) fn drain(&self) {
+        self.fd.drain();
+    }
+
+    /// The loop has seen the wake-up. To be called before it looks at what it was woken for.
+    pub(crate) fn rest(&self) {
+        // Acquire: what a waker wrote before `wake` is visible after this. A read-modify-write, as in `wake`, so that
+        // even a wake-up that found PENDING set, and wrote nothing, is ordered before it.
+        self.state.fetch_and(!PENDING, Ordering::AcqRel);
+    }
+
+    pub(crate) fn close(&self) {
+        self.state.fetch_or(CLOSED, Ordering::AcqRel);
+    }
+
+    fn wake(&self) -> io::Result<()> {
+        let before = self.state.fetch_or(PENDING, Ordering::AcqRel);
+        if before & CLOSED != 0 {
+            return Err(error::with(libc::ESHUTDOWN, "the loop that this waker belongs to is gone"));
+        }
+        if before & PENDING != 0 {
+            return Ok(());
+        }
+        self.fd.wake()
+    }
+}
+
+/// Ends a wait from any thread, any time, as often as you like; also after the loop is gone.
+///
+/// Clones and clones of clones wake the same poller. However many wakes come between two waits, one `write` to an
+/// eventfd(2) is made and one wake-up is seen; a wake-up before the wait makes the wait return at once. What was
+/// written to memory before `wake` is visible to the loop after it.
+#[derive(Clone)]
+pub struct Waker {
+    shared: Arc<Shared>,
+    /// Which callback was meant, where there are several.
+    flag: Option<Arc<AtomicBool>>,
+}
+
+impl Waker {
+    pub(crate) fn new(shared: Arc<Shared>) -> Waker {
+        Waker { shared, flag: None }
+    }
+
+    pub(crate) fn with_flag(mut self, flag: Arc<AtomicBool>) -> Waker {
+        self.flag = Some(flag);
+        self
+    }
+
+    /// Makes the wait return.
+    ///
+    /// # Errors
+    /// `ESHUTDOWN`: the poller has been dropped.
+    pub fn wake(&self) -> io::Result<()> {
+        if let Some(flag) = &self.flag {
+            flag.store(true, Ordering::Release);
+        }
+        self.shared.wake()
+    }
+}
+
+impl fmt::Debug for Waker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waker")
+    }
+}

@@ -1,0 +1,1 @@
+//! fastsock for Python.
