@@ -172,9 +172,7 @@ fn loopback(text: &str) -> Result<Ipv4Addr, lexopt::Error> {
 
 fn number<T>(parser: &mut lexopt::Parser, name: &str, least: T, most: T) -> Result<T, lexopt::Error>
 where
-    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>
-        + PartialOrd
-        + std::fmt::Display,
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static> + PartialOrd + std::fmt::Display,
 {
     let value: T = parser.value()?.parse()?;
     if value >= least && value <= most {
@@ -195,9 +193,7 @@ mod tests {
     #[test]
     fn a_whole_command_line() {
         let line = "echo --port 80 --conns 7 --size=64 --depth 2 --line --pid 1 --dur .5 --json";
-        let Ok(Command::Run(args)) = parse(line) else {
-            panic!("refused")
-        };
+        let Ok(Command::Run(args)) = parse(line) else { panic!("refused") };
         assert_eq!(args.mode, Mode::Echo);
         assert_eq!(args.server.to_string(), "127.0.0.1:80");
         assert_eq!((args.conns, args.size, args.depth), (7, 64, 2));

@@ -107,6 +107,7 @@ impl Churn<'_> {
         let (spent, done) = measured.unwrap_or_else(|| (window.close(), self.done));
         let mut report = Report::new(self.args, self.args.conns, self.faults);
         report.measured(spent, done, &self.histogram);
+        report.whole_run(before + self.done);
         Ok(report)
     }
 

@@ -34,10 +34,7 @@ pub(crate) fn seconds(ns: u64) -> f64 {
 }
 
 fn read(id: clockid_t) -> Option<u64> {
-    let mut time = timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid place for the call to write one timespec to.
     let failed = unsafe { libc::clock_gettime(id, &mut time) };
     (failed == 0).then_some(time.tv_sec as u64 * SECOND + time.tv_nsec as u64)

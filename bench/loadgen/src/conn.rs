@@ -25,14 +25,9 @@ impl fmt::Display for Fault {
         match self {
             Fault::Closed => write!(f, "the server closed it"),
             Fault::Io(error) => write!(f, "{error}"),
-            Fault::Wrong {
-                offset,
-                sent,
-                echoed,
-            } => write!(
-                f,
-                "byte {offset} of its stream was sent as 0x{sent:02x} and came back as 0x{echoed:02x}"
-            ),
+            Fault::Wrong { offset, sent, echoed } => {
+                write!(f, "byte {offset} of its stream was sent as 0x{sent:02x} and came back as 0x{echoed:02x}")
+            }
             Fault::Surplus(count) => write!(f, "{count} bytes came back that were not sent"),
         }
     }
@@ -121,11 +116,7 @@ impl Conn {
     /// Has the poller watch for what the connection needs now, if that has changed.
     #[inline]
     pub(crate) fn rewatch(&mut self, poller: &Poller) -> Result<(), Failure> {
-        let interest = if self.unsent > 0 {
-            Interest::ReadWrite
-        } else {
-            Interest::Read
-        };
+        let interest = if self.unsent > 0 { Interest::ReadWrite } else { Interest::Read };
         if interest != self.interest {
             self.interest = interest;
             poller.change(&self.stream, self.index, interest)?;
@@ -139,12 +130,7 @@ impl Conn {
         let count = match (&self.stream).read(buffer) {
             Ok(0) => return Err(Fault::Closed),
             Ok(count) => count,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) =>
-            {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                 return Ok(0);
             }
             Err(error) => return Err(Fault::Io(error)),
@@ -167,11 +153,7 @@ impl Conn {
     fn first_difference(&self, sent: &[u8], echoed: &[u8]) -> Fault {
         let at = sent.iter().zip(echoed).position(|(a, b)| a != b);
         let at = at.unwrap_or(0);
-        Fault::Wrong {
-            offset: self.returned + at as u64,
-            sent: sent[at],
-            echoed: echoed[at],
-        }
+        Fault::Wrong { offset: self.returned + at as u64, sent: sent[at], echoed: echoed[at] }
     }
 
     /// Leaves a connection that went wrong alone from now on; the server sees it end.

@@ -144,6 +144,7 @@ impl Load<'_> {
         let held = self.conns.iter().filter(|conn| !conn.dead).count();
         let mut report = Report::new(self.args, held, self.faults);
         report.measured(spent, messages, &self.histogram);
+        report.whole_run(self.conns.len() as u64 + before + self.messages);
         Ok(report)
     }
 

@@ -13,11 +13,7 @@ pub(crate) struct Histogram {
 
 impl Histogram {
     pub(crate) fn new() -> Histogram {
-        Histogram {
-            counts: vec![0; (u64::from(u64::BITS - SUB_BITS + 1) * SUB) as usize],
-            total: 0,
-            longest: 0,
-        }
+        Histogram { counts: vec![0; (u64::from(u64::BITS - SUB_BITS + 1) * SUB) as usize], total: 0, longest: 0 }
     }
 
     pub(crate) fn add(&mut self, ns: u64) {

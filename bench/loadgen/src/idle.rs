@@ -31,14 +31,8 @@ pub(crate) fn run(args: &Args, server: Server, progress: &mut Progress) -> Resul
     let cpu_before = server.cpu();
     let conns = open::all(args, &pattern, &mut poller, progress)?;
     let opening_cpu = server.cpu().zip(cpu_before).map(|(end, start)| end - start);
-    let mut idle = Idle {
-        args,
-        pattern: &pattern,
-        poller,
-        conns,
-        buffer: vec![0; args.size + 1],
-        faults: Faults::default(),
-    };
+    let mut idle =
+        Idle { args, pattern: &pattern, poller, conns, buffer: vec![0; args.size + 1], faults: Faults::default() };
     let window = Window::new(server);
     idle.rest(progress)?;
     let spent = window.close();
@@ -49,6 +43,7 @@ pub(crate) fn run(args: &Args, server: Server, progress: &mut Progress) -> Resul
     let held = idle.conns.iter().filter(|conn| !conn.dead).count();
     let mut report = Report::new(args, held, idle.faults);
     report.measured(spent, 0, &Histogram::new());
+    report.whole_run((opened + held) as u64);
     report.idle(opened, rss_before, opening_cpu);
     Ok(report)
 }

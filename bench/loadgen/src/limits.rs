@@ -9,10 +9,7 @@ const OTHERS: u64 = 32;
 /// Makes room for `conns` connections. Returns what was changed, for the person to read.
 pub(crate) fn make_room(conns: usize) -> Result<Option<String>, Failure> {
     let needed = conns as u64 + OTHERS;
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a valid place for the call to write one rlimit to.
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } != 0 {
         return Err(failed("read"));
@@ -34,10 +31,7 @@ pub(crate) fn make_room(conns: usize) -> Result<Option<String>, Failure> {
     if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } != 0 {
         return Err(failed("raise"));
     }
-    Ok(Some(format!(
-        "open-file limit of this process raised from {before} to {}",
-        limit.rlim_max
-    )))
+    Ok(Some(format!("open-file limit of this process raised from {before} to {}", limit.rlim_max)))
 }
 
 fn failed(what: &str) -> Failure {

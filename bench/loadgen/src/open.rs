@@ -61,20 +61,13 @@ pub(crate) fn all(
 
 /// Begins connection number `index`.
 pub(crate) fn begin(args: &Args, pattern: &Pattern, index: usize) -> Result<Conn, Failure> {
-    let from =
-        (args.conns > connect::PER_ADDRESS).then(|| connect::source(index / connect::PER_ADDRESS));
-    let stream = connect::begin(from, args.server)
-        .map_err(|error| refused(args, index, &Fault::Io(error)))?;
+    let from = (args.conns > connect::PER_ADDRESS).then(|| connect::source(index / connect::PER_ADDRESS));
+    let stream = connect::begin(from, args.server).map_err(|error| refused(args, index, &Fault::Io(error)))?;
     Ok(Conn::new(stream, index, pattern.origin(index)))
 }
 
 /// Does what can be done on a connection whose first message is not back; true once it is.
-pub(crate) fn step(
-    conn: &mut Conn,
-    args: &Args,
-    pattern: &Pattern,
-    buffer: &mut [u8],
-) -> Result<bool, Fault> {
+pub(crate) fn step(conn: &mut Conn, args: &Args, pattern: &Pattern, buffer: &mut [u8]) -> Result<bool, Fault> {
     if conn.due() == 0 && !conn.settled() {
         conn.connected()?;
         conn.give(args.size);
@@ -93,9 +86,7 @@ pub(crate) fn refused(args: &Args, index: usize, fault: &Fault) -> Failure {
              its port with --port"
         ),
         Fault::Io(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-            format!(
-                "no free port left to connect to {server} from: wait a minute, or use fewer --conns"
-            )
+            format!("no free port left to connect to {server} from: wait a minute, or use fewer --conns")
         }
         fault => format!("connection {index} to {server} failed while it was opened: {fault}"),
     })

@@ -34,11 +34,7 @@ impl Pattern {
             })
             .collect();
         bytes.extend_from_within(..span);
-        Pattern {
-            bytes,
-            period,
-            step,
-        }
+        Pattern { bytes, period, step }
     }
 
     /// Where the stream of connection number `index` begins.
@@ -55,11 +51,7 @@ impl Pattern {
     /// The position `by` bytes after `at`; `by` is at most one period.
     pub(crate) fn advance(&self, at: usize, by: usize) -> usize {
         let next = at + by;
-        if next >= self.period {
-            next - self.period
-        } else {
-            next
-        }
+        if next >= self.period { next - self.period } else { next }
     }
 }
 
@@ -76,12 +68,7 @@ mod tests {
 
     #[test]
     fn lines_end_where_messages_end() {
-        let args = Args {
-            line: true,
-            size: 64,
-            conns: 3_000,
-            ..Args::default()
-        };
+        let args = Args { line: true, size: 64, conns: 3_000, ..Args::default() };
         let pattern = Pattern::new(&args);
         let mut origins: Vec<usize> = (0..args.conns).map(|i| pattern.origin(i)).collect();
         for &at in &origins {
@@ -95,10 +82,7 @@ mod tests {
 
     #[test]
     fn every_connection_has_its_own_place() {
-        let args = Args {
-            conns: 20_000,
-            ..Args::default()
-        };
+        let args = Args { conns: 20_000, ..Args::default() };
         let pattern = Pattern::new(&args);
         let mut origins: Vec<usize> = (0..args.conns).map(|i| pattern.origin(i)).collect();
         origins.sort_unstable();

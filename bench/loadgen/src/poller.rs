@@ -57,21 +57,11 @@ impl Poller {
         })
     }
 
-    pub(crate) fn add(
-        &self,
-        stream: &TcpStream,
-        index: usize,
-        interest: Interest,
-    ) -> Result<(), Failure> {
+    pub(crate) fn add(&self, stream: &TcpStream, index: usize, interest: Interest) -> Result<(), Failure> {
         self.control(libc::EPOLL_CTL_ADD, stream, index, interest)
     }
 
-    pub(crate) fn change(
-        &self,
-        stream: &TcpStream,
-        index: usize,
-        interest: Interest,
-    ) -> Result<(), Failure> {
+    pub(crate) fn change(&self, stream: &TcpStream, index: usize, interest: Interest) -> Result<(), Failure> {
         self.control(libc::EPOLL_CTL_MOD, stream, index, interest)
     }
 
@@ -86,10 +76,7 @@ impl Poller {
         index: usize,
         interest: Interest,
     ) -> Result<(), Failure> {
-        let mut event = libc::epoll_event {
-            events: interest.bits(),
-            u64: index as u64,
-        };
+        let mut event = libc::epoll_event { events: interest.bits(), u64: index as u64 };
         let (epoll, fd) = (self.epoll.as_raw_fd(), stream.as_raw_fd());
         // SAFETY: both descriptors are open, and `event` lives through the call.
         if unsafe { libc::epoll_ctl(epoll, operation, fd, &mut event) } != 0 {
@@ -103,12 +90,7 @@ impl Poller {
     pub(crate) fn wait(&mut self, timeout_ms: i32) -> Result<usize, Failure> {
         // SAFETY: the kernel writes BATCH events at most, and `events` has room for so many.
         let count = unsafe {
-            libc::epoll_wait(
-                self.epoll.as_raw_fd(),
-                self.events.as_mut_ptr(),
-                BATCH as libc::c_int,
-                timeout_ms,
-            )
+            libc::epoll_wait(self.epoll.as_raw_fd(), self.events.as_mut_ptr(), BATCH as libc::c_int, timeout_ms)
         };
         self.count = usize::try_from(count).unwrap_or(0);
         if count < 0 {

@@ -44,11 +44,7 @@ impl Progress {
             }
         };
         Progress {
-            step: if matches!(shown, Shown::Bar(_)) {
-                BAR_STEP
-            } else {
-                LINE_STEP
-            },
+            step: if matches!(shown, Shown::Bar(_)) { BAR_STEP } else { LINE_STEP },
             shown,
             conns: args.conns,
             next: 0,
@@ -66,11 +62,9 @@ impl Progress {
         match &self.shown {
             Shown::Nothing => {}
             Shown::Lines if open == 0 => {}
-            Shown::Lines => eprintln!(
-                "  opening: {} of {} connections open",
-                grouped(open as f64),
-                grouped(self.conns as f64)
-            ),
+            Shown::Lines => {
+                eprintln!("  opening: {} of {} connections open", grouped(open as f64), grouped(self.conns as f64))
+            }
             Shown::Bar(bar) => bar.set_position(open as u64),
         }
     }
@@ -124,7 +118,5 @@ impl Progress {
 
 /// A template that does not parse would show as the plain bar.
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("#>-")
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("#>-")
 }

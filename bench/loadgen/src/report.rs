@@ -32,6 +32,8 @@ pub(crate) struct Report {
     faults: Faults,
     interrupted: bool,
     messages: u64,
+    /// Messages of the whole run: opening, warming up, measuring and draining.
+    total: u64,
     spent: Option<Spent>,
     latency: Option<Latency>,
     cost: Option<Cost>,
@@ -48,6 +50,7 @@ impl Report {
             faults,
             interrupted: interrupt::asked(),
             messages: 0,
+            total: 0,
             spent: None,
             latency: None,
             cost: None,
@@ -59,15 +62,17 @@ impl Report {
         let us = |share| Some(histogram.quantile(share)? as f64 / 1e3);
         self.spent = Some(spent);
         self.messages = messages;
-        self.latency = us(0.5)
-            .zip(us(0.99))
-            .zip(us(0.999))
-            .map(|((p50, p99), p999)| Latency {
-                p50,
-                p99,
-                p999,
-                longest: histogram.longest() as f64 / 1e3,
-            });
+        self.latency = us(0.5).zip(us(0.99)).zip(us(0.999)).map(|((p50, p99), p999)| Latency {
+            p50,
+            p99,
+            p999,
+            longest: histogram.longest() as f64 / 1e3,
+        });
+    }
+
+    /// Adds how many messages came back from beginning to end.
+    pub(crate) fn whole_run(&mut self, total: u64) {
+        self.total = total;
     }
 
     /// Adds what `opened` idle connections cost; call it after `measured`.
@@ -76,9 +81,7 @@ impl Report {
         let each = |total: f64| total / opened.max(1) as f64;
         self.cost = Some(Cost {
             rss_before_kib: before,
-            bytes_per_conn: after
-                .zip(before)
-                .map(|(after, before)| each((after as f64 - before as f64) * 1024.0)),
+            bytes_per_conn: after.zip(before).map(|(after, before)| each((after as f64 - before as f64) * 1024.0)),
             opening_us_per_conn: cpu.map(|ns| each(clock::seconds(ns) * 1e6)),
         });
     }
@@ -112,7 +115,7 @@ impl Report {
         let whole = |value: Option<u64>| value.map(|value| value as f64);
         let faults = &self.faults;
         let mut line = format!(
-            "{{\"mode\":\"{}\",\"conns\":{},\"held\":{},\"size\":{},\"depth\":{},\"msgs\":{},\
+            "{{\"mode\":\"{}\",\"conns\":{},\"held\":{},\"size\":{},\"depth\":{},\"msgs\":{},\"total_msgs\":{},\
              \"errors\":{},\"wrong\":{},\"closed\":{},\"io_errors\":{},\"unreturned\":{},\
              \"interrupted\":{}",
             self.mode.name(),
@@ -121,6 +124,7 @@ impl Report {
             self.size,
             self.depth,
             self.messages,
+            self.total,
             faults.total(),
             faults.wrong,
             faults.closed,
@@ -136,31 +140,13 @@ impl Report {
             ("p999_us", latency.map(|latency| latency.p999)),
             ("max_us", latency.map(|latency| latency.longest)),
             ("server_us_per_msg", self.server_us()),
-            (
-                "server_busy",
-                spent.and_then(|spent| per_second(spent.server_cpu?)),
-            ),
-            (
-                "load_busy",
-                spent.and_then(|spent| per_second(spent.own_cpu)),
-            ),
-            (
-                "server_threads",
-                whole(spent.and_then(|spent| spent.server_threads)),
-            ),
-            (
-                "rss_kib",
-                whole(spent.and_then(|spent| spent.server_rss_kib)),
-            ),
-            (
-                "rss_before_kib",
-                whole(cost.and_then(|cost| cost.rss_before_kib)),
-            ),
+            ("server_busy", spent.and_then(|spent| per_second(spent.server_cpu?))),
+            ("load_busy", spent.and_then(|spent| per_second(spent.own_cpu))),
+            ("server_threads", whole(spent.and_then(|spent| spent.server_threads))),
+            ("rss_kib", whole(spent.and_then(|spent| spent.server_rss_kib))),
+            ("rss_before_kib", whole(cost.and_then(|cost| cost.rss_before_kib))),
             ("bytes_per_conn", cost.and_then(|cost| cost.bytes_per_conn)),
-            (
-                "open_us_per_conn",
-                cost.and_then(|cost| cost.opening_us_per_conn),
-            ),
+            ("open_us_per_conn", cost.and_then(|cost| cost.opening_us_per_conn)),
         ] {
             // Writing to a String does not fail.
             match value {
@@ -181,11 +167,7 @@ impl Report {
             grouped(self.conns as f64),
             grouped(self.size as f64),
             self.depth,
-            if self.interrupted {
-                " (interrupted: the figures so far)"
-            } else {
-                ""
-            },
+            if self.interrupted { " (interrupted: the figures so far)" } else { "" },
         )];
         if let (Some(rate), Some(spent)) = (self.rate(), self.spent) {
             lines.push(format!(
@@ -207,10 +189,7 @@ impl Report {
         }
         lines.extend(self.server_line());
         if let Some(bytes) = self.cost.as_ref().and_then(|cost| cost.bytes_per_conn) {
-            lines.push(format!(
-                "  memory     {} bytes per connection",
-                grouped(bytes)
-            ));
+            lines.push(format!("  memory     {} bytes per connection", grouped(bytes)));
         }
         let faults = &self.faults;
         lines.push(match faults.total() {
@@ -226,19 +205,10 @@ impl Report {
     fn server_line(&self) -> Option<String> {
         let spent = self.spent?;
         let mut parts = Vec::new();
-        parts.extend(
-            self.server_us()
-                .map(|us| format!("{us:.2} us CPU per message")),
-        );
-        let busy = spent
-            .server_cpu
-            .map(|cpu| cpu / spent.seconds.max(1e-9) * 100.0);
+        parts.extend(self.server_us().map(|us| format!("{us:.2} us CPU per message")));
+        let busy = spent.server_cpu.map(|cpu| cpu / spent.seconds.max(1e-9) * 100.0);
         parts.extend(busy.map(|busy| format!("{busy:.0} % of one CPU")));
-        parts.extend(
-            spent
-                .server_threads
-                .map(|count| format!("threads: {count}")),
-        );
+        parts.extend(spent.server_threads.map(|count| format!("threads: {count}")));
         let memory = spent.server_rss_kib.map(|kib| kib as f64 / 1024.0);
         parts.extend(memory.map(|mib| format!("{mib:.1} MiB")));
         (!parts.is_empty()).then(|| format!("  server     {}", parts.join(", ")))
@@ -269,12 +239,7 @@ mod tests {
 
     #[test]
     fn thousands_are_grouped() {
-        for (value, text) in [
-            (0.4, "0"),
-            (999.0, "999"),
-            (-1000.0, "-1,000"),
-            (1e6, "1,000,000"),
-        ] {
+        for (value, text) in [(0.4, "0"), (999.0, "999"), (-1000.0, "-1,000"), (1e6, "1,000,000")] {
             assert_eq!(grouped(value), text);
         }
     }

@@ -15,9 +15,9 @@ impl Server {
     pub(crate) fn new(pid: Option<i32>) -> Result<Server, Failure> {
         let server = Server { pid };
         match pid {
-            Some(pid) if server.cpu().is_none() => Err(Failure::new(format!(
-                "there is no process {pid}: --pid must name the running server"
-            ))),
+            Some(pid) if server.cpu().is_none() => {
+                Err(Failure::new(format!("there is no process {pid}: --pid must name the running server")))
+            }
             _ => Ok(server),
         }
     }
@@ -50,9 +50,7 @@ mod tests {
 
     #[test]
     fn this_process_can_be_watched() {
-        let Ok(server) = Server::new(Some(std::process::id() as i32)) else {
-            panic!("this process was not found")
-        };
+        let Ok(server) = Server::new(Some(std::process::id() as i32)) else { panic!("this process was not found") };
         assert!(server.cpu() > Some(0));
         assert!(server.rss_kib() > Some(100));
         assert!(server.threads() >= Some(1));

@@ -12,11 +12,7 @@ struct Reading {
 
 impl Reading {
     fn take(server: Server) -> Reading {
-        Reading {
-            at: clock::now(),
-            own_cpu: clock::own_cpu(),
-            server_cpu: server.cpu(),
-        }
+        Reading { at: clock::now(), own_cpu: clock::own_cpu(), server_cpu: server.cpu() }
     }
 }
 
@@ -41,10 +37,7 @@ pub(crate) struct Spent {
 
 impl Window {
     pub(crate) fn new(server: Server) -> Window {
-        Window {
-            server,
-            first: Reading::take(server),
-        }
+        Window { server, first: Reading::take(server) }
     }
 
     pub(crate) fn close(self) -> Spent {
