@@ -83,6 +83,11 @@ SERVERS = (
         module="uvloop", lacking=SETUP,
     ),
     Server("asyncio-streams", "asyncio streams", "{python} {bench}/servers/streams.py", STREAM_ONLY, "asyncio echo"),
+    Server(
+        "asyncio-malloc", "asyncio streams, malloc told to keep its large blocks",
+        "env MALLOC_MMAP_THRESHOLD_=4194304 MALLOC_TRIM_THRESHOLD_=8388608 {python} {bench}/servers/streams.py",
+        STREAM_ONLY, "asyncio echo",
+    ),
     Server("asyncio-line", "asyncio readline()", "{python} {bench}/servers/streams.py", LINE_ONLY, "asyncio line"),
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from registry import BASE, LOADGEN, SCENARIOS, SERVERS, Scenario, Server, projec
 from setup_peers import setup
 from targets import SYSCALLS_AT_MOST, SYSCALLS_SERVERS, TARGETS
 
+Counts = dict[str, dict[str, float]]
 Runs = dict[str, dict[str, Rounds]]
 SAME_SECONDS = 0.8
 IDLE_SECONDS = 1.0
@@ -101,7 +103,7 @@ def available(servers: Sequence[Server], python: Path) -> list[Server]:
     usable = []
     for server in servers:
         program = server.argv(python)[0]
-        lack = "" if os.access(program, os.X_OK) else f"there is no {program}"
+        lack = "" if shutil.which(program) else f"there is no {program}"
         if not lack and server.module:
             found = subprocess.run([program, "-c", f"import {server.module}"], check=False, capture_output=True)
             lack = f"{program} has no module {server.module}" if found.returncode else ""
@@ -153,21 +155,30 @@ def outcome(record: Round) -> str:
     return f"{result.get('rate') or 0:,.0f} per s, {shown} us CPU per message, {result.get('errors')} errors"
 
 
-def joined(files: Sequence[Path]) -> Runs:
-    """The runs of earlier --json files."""
+def joined(files: Sequence[Path]) -> tuple[Runs, Counts]:
+    """The runs and the counted system calls of earlier --json files."""
     runs: Runs = {}
+    counts: Counts = {}
     for file in files:
         try:
-            kept = json.loads(file.read_text(encoding="utf-8"))["runs"]
+            kept = json.loads(file.read_text(encoding="utf-8"))
+            earlier = kept["runs"]
         except (OSError, ValueError, KeyError) as error:
             sys.exit(f"{file} is not a file that --json wrote: {error}")
-        for scenario, servers in kept.items():
+        counts.update(kept.get("syscalls", {}))
+        for scenario, servers in earlier.items():
             for server, rounds in servers.items():
                 runs.setdefault(scenario, {}).setdefault(server, []).extend(rounds)
-    return runs
+    return runs, counts
 
 
-def check(runs: Runs, counts: dict[str, dict[str, float]]) -> bool:
+def keep(file: Path | None, runs: Runs, counts: Counts) -> None:
+    """What was measured so far, for --report."""
+    if file:
+        file.write_text(json.dumps({"runs": runs, "syscalls": counts}, indent=1), encoding="utf-8")
+
+
+def check(runs: Runs, counts: Counts) -> bool:
     """The table of targets; whether all were met."""
     print("### Targets\n\n| scenario | figure | target | measured | |\n|---|---|--:|--:|---|")
     met = True
@@ -186,13 +197,13 @@ def check(runs: Runs, counts: dict[str, dict[str, float]]) -> bool:
     return met
 
 
-def count_syscalls(servers: Sequence[Server], options: argparse.Namespace) -> dict[str, dict[str, float]]:
+def count_syscalls(servers: Sequence[Server], options: argparse.Namespace) -> Counts:
     """System calls per message of each server that strace could follow."""
     counts = {}
     for server in servers:
         say(f"system calls: {server.name}")
         try:
-            counts[server.name] = syscalls.count(server, options.python, options.dur)
+            counts[server.name] = syscalls.count(server, options.python)
         except Unusable as error:
             say(str(error))
             if str(error) == syscalls.MISSING:
@@ -213,30 +224,31 @@ def main(options: argparse.Namespace) -> int:
         print("\n".join(f"{s.name:16} {' '.join(s.serves):12} {s.what}" for s in SERVERS))
         print("\n".join(f"{s.name:16} {s.kind:12} {s.what}" for s in SCENARIOS))
         return 0
-    runs: Runs = joined(options.report) if options.report else {}
-    counts: dict[str, dict[str, float]] = {}
-    servers, scenarios = chosen(options)
-    if not options.report:
+    if options.report:
+        runs, counts = joined(options.report)
+    else:
+        runs, counts = {}, {}
         if not LOADGEN.exists():
             say(f"there is no {LOADGEN}; run: bench/run.py --setup")
             return 2
+        servers, scenarios = chosen(options)
         servers = available(servers, options.python)
         if BASE not in (server.name for server in servers):
             return 2
+        print(f"{platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}\n", flush=True)
+        for scenario in scenarios if not options.syscalls else ():
+            runs[scenario.name] = measure(scenario, servers, options)
+            print(tables.table(scenario, runs[scenario.name]), flush=True)
+            keep(options.json, runs, counts)
+        if options.syscalls or options.check:
+            wanted = [server for server in servers if options.syscalls or server.name in (BASE, *SYSCALLS_SERVERS)]
+            counts = count_syscalls(wanted, options)
+            keep(options.json, runs, counts)
     if options.report:
         for scenario in SCENARIOS:
             if scenario.name in runs:
                 print(tables.table(scenario, runs[scenario.name]), flush=True)
-    elif not options.syscalls:
-        print(f"{platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}\n", flush=True)
-        for scenario in scenarios:
-            runs[scenario.name] = measure(scenario, servers, options)
-            print(tables.table(scenario, runs[scenario.name]), flush=True)
-            if options.json:
-                options.json.write_text(json.dumps({"runs": runs}, indent=1), encoding="utf-8")
-    if options.syscalls or (options.check and not options.report):
-        wanted = [server for server in servers if options.syscalls or server.name in (BASE, *SYSCALLS_SERVERS)]
-        counts = count_syscalls(wanted, options)
+    if counts:
         print(syscalls.table(counts), flush=True)
     failed = any(r.get("errors") for servers_ in runs.values() for rounds in servers_.values()
                  for record in rounds for r in (record["split"], record.get("same", {})))  # fmt: skip

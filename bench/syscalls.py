@@ -12,12 +12,12 @@ from pathlib import Path
 from harness import Running, Unusable, load, pins, running
 from registry import LOADGEN, Server
 
-LOAD = ("--size", "1024", "--conns", "100", "--warm", "0")
+LOAD = ("--size", "1024", "--conns", "100", "--warm", "0", "--dur", "3")
 MISSING = "strace is not installed: apt-get install strace, or dnf install strace"
 ATTACH_WITHIN = 10.0
 
 
-def count(server: Server, python: Path, seconds: float) -> dict[str, float]:
+def count(server: Server, python: Path) -> dict[str, float]:
     """Calls per message by name. Accepting the connections is in it, which is little."""
     if not shutil.which("strace"):
         raise Unusable(MISSING)
@@ -26,7 +26,7 @@ def count(server: Server, python: Path, seconds: float) -> dict[str, float]:
     with running(server.argv(python), server_pin) as running_server, tempfile.NamedTemporaryFile("r") as table:
         tracer = attach(running_server, table.name)
         try:
-            result = load(LOADGEN, "echo", running_server, (*LOAD, *line, "--dur", str(seconds)), load_pin)
+            result = load(LOADGEN, "echo", running_server, (*LOAD, *line), load_pin)
         finally:
             tracer.send_signal(signal.SIGINT)
             tracer.communicate(timeout=30)
