@@ -83,9 +83,10 @@ impl Progress {
         if !self.loading {
             self.loading = true;
             if let Shown::Bar(bar) = &self.shown {
-                bar.set_style(style(LOADING));
-                bar.set_prefix("echoing ");
+                bar.set_position(0);
                 bar.set_length(length);
+                bar.set_prefix("echoing ");
+                bar.set_style(style(LOADING));
             }
         }
         self.next = elapsed + self.step;
