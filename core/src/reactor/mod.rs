@@ -8,6 +8,7 @@ mod wakers;
 
 use std::fmt;
 use std::io;
+use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::slab::Slab;
@@ -108,6 +109,12 @@ impl<C> Reactor<C> {
     /// Which backend it waits with.
     pub fn backend(&self) -> Backend {
         self.poller.backend()
+    }
+
+    /// The epoll descriptor, for watching this reactor from another loop; `None` on the other backends. Timers do not
+    /// show in it.
+    pub fn raw_fd(&self) -> Option<RawFd> {
+        self.poller.raw_fd()
     }
 
     /// Whether the token names a source, timer or waker of this reactor.
