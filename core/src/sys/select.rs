@@ -27,6 +27,7 @@ pub(crate) struct Select {
     /// What to ask for, and the copy that the kernel writes its answer into.
     asked: [Vec<libc::c_ulong>; 3],
     answer: [Vec<libc::c_ulong>; 3],
+    /// The descriptor where the next report begins.
     start: usize,
 }
 
@@ -109,7 +110,7 @@ impl Select {
             }
             // One closed descriptor fails the whole set: find it, drop it, and ask the rest without waiting.
             for index in 0..self.entries.len() {
-                // F_GETFD takes any number.
+                // SAFETY: F_GETFD takes any number.
                 let open =
                     self.entries[index].is_none() || syscall!(libc::fcntl(index as RawFd, libc::F_GETFD)).is_ok();
                 if !open {
@@ -128,11 +129,20 @@ impl Select {
     fn report(&mut self, limit: usize, mut sink: impl FnMut(u64, Ready)) {
         let words = self.answer[0].len();
         let mut left = limit;
-        // Begin a word further on each time, so that a small limit starves no one.
-        let first = if words == 0 { 0 } else { self.start % words };
-        self.start = first + 1;
-        for word in (first..words).chain(0..first) {
-            let mut any = self.answer[0][word] | self.answer[1][word] | self.answer[2][word];
+        // Begin behind the last one that was reported, so that a small limit starves no one; the word in which that
+        // is comes twice: its upper part first, its lower part last.
+        let (first, split) = if words == 0 { (0, 0) } else { (self.start / BITS % words, self.start % BITS) };
+        let upper = libc::c_ulong::MAX << split;
+        let parts = (first..words).chain(0..=first).enumerate();
+        for (part, word) in parts.take(if words == 0 { 0 } else { words + 1 }) {
+            let mask = if part == 0 {
+                upper
+            } else if part == words {
+                !upper
+            } else {
+                libc::c_ulong::MAX
+            };
+            let mut any = (self.answer[0][word] | self.answer[1][word] | self.answer[2][word]) & mask;
             while any != 0 && left > 0 {
                 let bit = any.trailing_zeros() as usize;
                 any &= any - 1;
@@ -148,6 +158,7 @@ impl Select {
                     self.silence(index);
                 }
                 left -= 1;
+                self.start = index + 1;
                 sink(entry.key, ready);
             }
         }
@@ -161,7 +172,7 @@ impl Select {
         let ts = ts.as_ref().map_or(std::ptr::null(), |t| t as *const libc::timespec);
         let [read, write, priority] = &mut self.answer;
         let count = (read.len() * BITS) as libc::c_int;
-        // Each set holds `count` bits, which is all that the kernel reads and writes; `ts` is null or lives here.
+        // SAFETY: each set holds `count` bits, which is all that the kernel reads and writes; `ts` is null or lives here.
         let result = syscall!(libc::pselect(
             count,
             read.as_mut_ptr().cast(),

@@ -1,0 +1,192 @@
+//! Helpers of the tests. Every socket is real and on this machine; every wait is bounded.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::fmt::Debug;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use fastsock::{Backend, Event, Poller, Token};
+
+/// A wait this long is over only when something is broken.
+pub(crate) const LONG: Duration = Duration::from_secs(20);
+
+/// Runs a test on each backend, and names it in the output of one that fails.
+pub(crate) fn for_each_backend(test: impl Fn(Backend)) {
+    for &backend in Backend::ALL {
+        eprintln!("backend: {backend}");
+        test(backend);
+    }
+}
+
+/// Two connected, non-blocking Unix streams. What one end writes is at the other before the write returns.
+pub(crate) fn streams() -> (UnixStream, UnixStream) {
+    let (a, b) = UnixStream::pair().unwrap();
+    a.set_nonblocking(true).unwrap();
+    b.set_nonblocking(true).unwrap();
+    (a, b)
+}
+
+/// Two connected, non-blocking TCP streams.
+pub(crate) fn tcp_streams() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let a = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (b, _) = listener.accept().unwrap();
+    a.set_nonblocking(true).unwrap();
+    b.set_nonblocking(true).unwrap();
+    (a, b)
+}
+
+/// A pipe: the end to read, the end to write.
+pub(crate) fn pipe() -> (OwnedFd, OwnedFd) {
+    let mut fds = [0; 2];
+    // SAFETY: `fds` has room for both ends, and both are ours alone.
+    unsafe {
+        assert_eq!(libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK), 0);
+        (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1]))
+    }
+}
+
+/// Another descriptor of the same open file, numbered `lowest` or above.
+pub(crate) fn duplicate(fd: &impl AsRawFd, lowest: RawFd) -> OwnedFd {
+    // SAFETY: F_DUPFD makes a new descriptor, ours alone.
+    unsafe {
+        let new = libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest);
+        assert!(new >= lowest, "{}", io::Error::last_os_error());
+        OwnedFd::from_raw_fd(new)
+    }
+}
+
+/// Puts another open file behind the number of `onto`, which closes what was there: what happens to a number that is
+/// closed and taken again, in one step that no other thread can come between.
+pub(crate) fn replace(onto: &impl AsRawFd, with: &impl AsRawFd) {
+    // SAFETY: both are open, and the number stays owned by whoever owned it.
+    unsafe {
+        assert_eq!(libc::dup3(with.as_raw_fd(), onto.as_raw_fd(), libc::O_CLOEXEC), onto.as_raw_fd());
+    }
+}
+
+/// Closes a number without its owner's knowledge. To be made good by `reopen` before the owner closes it.
+pub(crate) fn close_behind_the_back(fd: &impl AsRawFd) {
+    // SAFETY: only a test that reopens the number calls this.
+    unsafe {
+        assert_eq!(libc::close(fd.as_raw_fd()), 0);
+    }
+}
+
+/// Every event there is, waiting for the first.
+pub(crate) fn wait(poller: &mut Poller<'_>) -> Vec<Event> {
+    let mut events = Vec::new();
+    poller.wait(&mut events, Some(LONG)).unwrap();
+    assert!(!events.is_empty(), "nothing came in {LONG:?}");
+    events
+}
+
+/// Every event there is now.
+pub(crate) fn look(poller: &mut Poller<'_>) -> Vec<Event> {
+    let mut events = Vec::new();
+    poller.wait(&mut events, Some(Duration::ZERO)).unwrap();
+    events
+}
+
+/// The only event, which must be this token's.
+pub(crate) fn wait_for(poller: &mut Poller<'_>, token: Token) -> Event {
+    let events = wait(poller);
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].token(), token);
+    events[0]
+}
+
+/// The errno of an error, after a look at its text: it says more than a number.
+pub(crate) fn errno<T: Debug>(result: io::Result<T>) -> i32 {
+    let error = result.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("os error"), "{text}");
+    fastsock::errno(&error)
+}
+
+/// Reads what there is; `None` when the read would block.
+pub(crate) fn read_some(stream: &mut impl Read, most: usize) -> Option<Vec<u8>> {
+    let mut buffer = vec![0; most];
+    match stream.read(&mut buffer) {
+        Ok(n) => {
+            buffer.truncate(n);
+            Some(buffer)
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Writes until the stream takes no more.
+pub(crate) fn fill(stream: &mut impl Write) -> usize {
+    let mut sum = 0;
+    for _ in 0..100_000 {
+        match stream.write(&[7; 4096]) {
+            Ok(n) => sum += n,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return sum,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("{sum} bytes, and still room");
+}
+
+/// How many descriptors this process has open.
+pub(crate) fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count() - 1
+}
+
+/// Makes room for this many descriptors, as far as the hard limit goes. Never lowers the limit.
+pub(crate) fn allow_descriptors(count: u64) {
+    // SAFETY: `limit` is a valid place to read from and write to.
+    unsafe {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        if limit.rlim_cur < count {
+            limit.rlim_cur = count.min(limit.rlim_max);
+            assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+        }
+        assert!(limit.rlim_cur >= count, "this test needs {count} descriptors (ulimit -Hn)");
+    }
+}
+
+/// CPU time this process has used, user and system.
+pub(crate) fn cpu_time() -> Duration {
+    // SAFETY: all-zero bytes are a valid `rusage`, and the call writes one.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::getrusage(libc::RUSAGE_SELF, &mut usage), 0);
+        usage
+    };
+    let of = |t: libc::timeval| Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1000);
+    of(usage.ru_utime) + of(usage.ru_stime)
+}
+
+/// Numbers that look random and come again for the same seed: `FASTSOCK_SEED`, or a new one, which is printed.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new() -> Random {
+        let seed = match std::env::var("FASTSOCK_SEED") {
+            Ok(seed) => seed.parse().expect("FASTSOCK_SEED is a number"),
+            Err(_) => std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64,
+        };
+        eprintln!("FASTSOCK_SEED={seed}");
+        Random(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        // splitmix64
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+}
