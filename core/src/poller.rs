@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::slab::Slab;
+use crate::sys::socket::pollable;
 use crate::sys::{Selector, fork};
 use crate::token::Kind;
 use crate::waker::{Shared, Waker};
@@ -20,6 +21,8 @@ struct Source {
     watched: bool,
     /// A one-shot source that has fired.
     spent: bool,
+    /// The backend found its descriptor closed: the number may be another file's by now.
+    gone: bool,
 }
 
 /// Waits for many descriptors at once, poll-style: [`add`](Self::add) some, [`wait`](Self::wait), look at the events.
@@ -117,84 +120,105 @@ impl<'fd> Poller<'fd> {
         self.same_process()?;
         let mode = mode.into().with_interest(interest);
         self.selector.supports(mode)?;
-        if fd < 0 {
-            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        let previous = self.token_of(fd);
+        let watched = !interest.is_none();
+        let token = self.sources.insert(Source { fd, mode, watched, spent: false, gone: false })?;
+        if let Err(error) = self.enter(token, previous) {
+            self.sources.remove(token);
+            return Err(error);
         }
+        if let Some(previous) = previous {
+            // The number is open anew, so what we knew by it was closed behind our back: that token is stale now, and
+            // removing it must not touch the newcomer.
+            self.sources.remove(previous);
+        }
+        // Only now, for a number that is not open may be any number.
         let index = fd as usize;
         if self.slots.len() <= index {
             self.slots.resize(index + 1, 0);
-        }
-        let token = self.sources.insert(Source { fd, mode, watched: false, spent: false })?;
-        if let Err(error) = self.enter(token, fd, mode) {
-            self.sources.remove(token);
-            return Err(error);
         }
         self.slots[index] = token.slot() + 1;
         Ok(token)
     }
 
-    /// Puts a new source into the backend's set.
-    fn enter(&mut self, token: Token, fd: RawFd, mode: Mode) -> io::Result<()> {
-        let previous = self.slots[fd as usize].checked_sub(1).and_then(|slot| self.sources.token_at(slot));
-        if mode.interest().is_none() {
-            // The backend cannot tell of a second registration that it never sees: look it up.
-            if previous.is_some() {
-                return Err(duplicate());
+    fn token_of(&self, fd: RawFd) -> Option<Token> {
+        let slot = *self.slots.get(usize::try_from(fd).ok()?)?;
+        self.sources.token_at(slot.checked_sub(1)?)
+    }
+
+    /// Puts a new source into the backend's set, or finds out what speaks against it.
+    fn enter(&mut self, token: Token, previous: Option<Token>) -> io::Result<()> {
+        let Some(&Source { fd, mode, watched, .. }) = self.sources.get(token) else { return Err(error::stale()) };
+        if let Some(known) = previous.and_then(|previous| self.sources.get(previous)) {
+            // Of what the backend watches, it knows best whether the number was closed meanwhile.
+            if !known.gone && (!known.watched || !watched) {
+                return Err(explain(io::Error::from_raw_os_error(libc::EEXIST)));
             }
-            return crate::sys::socket::pollable(fd);
         }
-        if let Some(previous) = previous {
-            if self.sources.get(previous).is_some_and(|s| !s.watched) {
-                return Err(duplicate());
-            }
-        }
-        match self.selector.add(fd, token.to_bits(), mode) {
-            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => return Err(duplicate()),
-            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
-                return Err(error::with(
-                    libc::EPERM,
-                    "regular files and directories are always ready and cannot be watched (epoll_ctl(2), EPERM)",
-                ));
-            }
-            other => other?,
-        }
-        if let Some(source) = self.sources.get_mut(token) {
-            source.watched = true;
-        }
-        if let Some(previous) = previous {
-            // The kernel took the number, so what we knew by it was closed behind our back: that token is stale now,
-            // and removing it must not touch the newcomer.
-            self.sources.remove(previous);
-        }
-        Ok(())
+        let result = if watched { self.selector.add(fd, token.to_bits(), mode) } else { pollable(fd) };
+        result.map_err(explain)
     }
 
     /// Changes interest, trigger or both. An edge or one-shot source that is ready now fires (again).
     ///
     /// # Errors
-    /// `ENOENT`: stale token. `EOPNOTSUPP`, `EINVAL` as [`add`](Self::add).
+    /// `ENOENT`: stale token. `EBADF`: the descriptor was closed while it was registered. `EOPNOTSUPP`, `EINVAL` as
+    /// [`add`](Self::add).
     pub fn modify(&mut self, token: Token, interest: Interest, mode: impl Into<Mode>) -> io::Result<()> {
         self.same_process()?;
         let mode = mode.into().with_interest(interest);
         self.selector.supports(mode)?;
         let source = self.sources.get_mut(token).ok_or_else(error::stale)?;
-        if interest.is_none() {
-            if source.watched {
-                self.selector.remove(source.fd)?;
-            }
-        } else if source.watched && source.mode.is_exclusive() == mode.is_exclusive() {
+        if source.gone {
+            return Err(error::with(
+                libc::EBADF,
+                "this descriptor was closed while it was registered: remove() its token",
+            ));
+        }
+        // EPOLL_CTL_MOD refuses what is or was exclusive (epoll_ctl(2)).
+        let in_place = source.watched && !interest.is_none() && !source.mode.is_exclusive() && !mode.is_exclusive();
+        if in_place {
             self.selector.modify(source.fd, token.to_bits(), mode)?;
         } else {
             if source.watched {
                 self.selector.remove(source.fd)?;
                 source.watched = false;
             }
-            self.selector.add(source.fd, token.to_bits(), mode)?;
+            if !interest.is_none() {
+                self.selector.add(source.fd, token.to_bits(), mode)?;
+                source.watched = true;
+            }
         }
-        source.watched = !interest.is_none();
         source.mode = mode;
         source.spent = false;
         Ok(())
+    }
+
+    /// Takes a source out of the kernel's set until [`resume`](Self::resume), whatever its interest, which stays.
+    pub(crate) fn pause(&mut self, token: Token) -> io::Result<()> {
+        self.same_process()?;
+        let source = self.sources.get_mut(token).ok_or_else(error::stale)?;
+        if source.watched {
+            self.selector.remove(source.fd)?;
+            source.watched = false;
+        }
+        Ok(())
+    }
+
+    /// Ends a [`pause`](Self::pause), unless a `modify` has done so, or has taken the interest away.
+    pub(crate) fn resume(&mut self, token: Token) -> io::Result<()> {
+        self.same_process()?;
+        let source = self.sources.get_mut(token).ok_or_else(error::stale)?;
+        if !source.watched && !source.gone && !source.mode.interest().is_none() {
+            self.selector.add(source.fd, token.to_bits(), source.mode)?;
+            source.watched = true;
+        }
+        Ok(())
+    }
+
+    /// Whether events of this source are reported now.
+    pub(crate) fn is_watched(&self, token: Token) -> bool {
+        self.sources.get(token).is_some_and(|source| source.watched)
     }
 
     /// Lets an edge or one-shot source fire again if it is still ready: for whoever stops before `EWOULDBLOCK`.
@@ -241,8 +265,8 @@ impl<'fd> Poller<'fd> {
     }
 
     /// Waits until a source is ready, the waker is used, or the timeout (nanosecond resolution, never early) is over;
-    /// `None` waits without end. Replaces what is in `events`; returns how many there are. 0 is a timeout or a
-    /// wake-up ([`take_woken`](Self::take_woken) tells).
+    /// `None` waits without end. Replaces what is in `events`; returns how many there are. 0 is a timeout, a wake-up
+    /// ([`take_woken`](Self::take_woken) tells), or an event that turned out to be stale ([`Stats::stale_events`]).
     ///
     /// # Errors
     /// `EINTR` (`ErrorKind::Interrupted`): a signal came. It is reported, so that a host can run its handlers; call
@@ -266,7 +290,7 @@ impl<'fd> Poller<'fd> {
             return Err(error::with(libc::EINVAL, "room for no event: the limit must be at least 1"));
         }
         self.same_process()?;
-        let (mut stale, mut woken) = (0, false);
+        let (mut closed, mut unknown, mut woken) = (0, 0, false);
         let sources = &mut self.sources;
         let result = self.selector.wait(limit, timeout, |key, ready| {
             let Some(token) = Token::from_bits(key) else {
@@ -279,10 +303,10 @@ impl<'fd> Poller<'fd> {
                     events.push(Event::new(token, ready));
                 }
                 Some(source) => {
-                    source.watched = false;
-                    stale += 1;
+                    (source.watched, source.gone) = (false, true);
+                    closed += 1;
                 }
-                None => stale += 1,
+                None => unknown += 1,
             }
         });
         self.stats.turns += 1;
@@ -291,9 +315,11 @@ impl<'fd> Poller<'fd> {
         if woken {
             self.on_wake();
         }
-        if stale > 0 {
-            self.stats.stale_events += stale;
-            self.rebuild()?;
+        self.stats.stale_events += closed + unknown;
+        if unknown > 0 {
+            // Should there be no room for a second set now, the old one goes on, and the next stale event tries again:
+            // an error here would lose the events beside it.
+            let _ = self.rebuild();
         }
         Ok(events.len())
     }
@@ -317,6 +343,11 @@ impl<'fd> Poller<'fd> {
         std::mem::take(&mut self.woken)
     }
 
+    #[inline]
+    pub(crate) fn is_woken(&self) -> bool {
+        self.woken
+    }
+
     /// A handle by which any thread can end this poller's wait.
     ///
     /// # Errors
@@ -327,15 +358,9 @@ impl<'fd> Poller<'fd> {
             return Ok(Waker::new(shared.clone()));
         }
         let shared = Arc::new(Shared::new()?);
-        self.watch_waker(&shared)?;
+        watch_waker(&mut self.selector, &shared)?;
         self.waker = Some(shared.clone());
         Ok(Waker::new(shared))
-    }
-
-    fn watch_waker(&mut self, shared: &Shared) -> io::Result<()> {
-        let trigger = if self.selector.backend().has_edge() { Trigger::Edge } else { Trigger::Level };
-        let mode = Mode::from(trigger).with_interest(Interest::READABLE);
-        self.selector.add(shared.raw_fd(), WAKER_KEY, mode)
     }
 
     /// The counters.
@@ -348,37 +373,49 @@ impl<'fd> Poller<'fd> {
         self.selector.raw_fd()
     }
 
-    /// Makes the kernel's set anew in a child after fork(2), and with it the waker's descriptor. Wakers given out
-    /// before belong to the parent. Every source stays registered under its token; edges fire once more.
+    /// Makes the kernel's set anew in a child after fork(2), and with it the waker's descriptor: a waker given out
+    /// before the fork wakes the parent's poller in the parent, and this one in the child. Every source stays
+    /// registered under its token; edges that are ready fire once more.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new); then the poller can not be used yet, and `reinit` may be called again.
     pub fn reinit(&mut self) -> io::Result<()> {
+        if let Some(shared) = &self.waker {
+            shared.renew()?;
+            // A wake-up that was under way is not lost.
+            self.woken = true;
+        }
+        self.rebuild()?;
         self.generation = fork::generation();
-        self.woken = false;
-        // Forgotten, not closed for: the parent has it too.
-        self.waker = None;
-        self.rebuild()
+        Ok(())
     }
 
     /// A fresh set with what we know of: nothing else can report to it. The old one is closed, never emptied by
-    /// `EPOLL_CTL_DEL`: after a fork that would empty the parent's.
+    /// `EPOLL_CTL_DEL`: after a fork that would empty the parent's. On an error everything is as before.
     #[cold]
     fn rebuild(&mut self) -> io::Result<()> {
         let mut fresh = Selector::new(self.selector.backend())?;
-        for (token, source) in self.sources.iter_mut() {
-            if source.watched && !source.spent {
-                // Closed meanwhile: then there is nothing to watch.
-                source.watched = fresh.add(source.fd, token.to_bits(), source.mode).is_ok();
-            } else {
-                source.watched = false;
+        if let Some(shared) = &self.waker {
+            watch_waker(&mut fresh, shared)?;
+        }
+        let mut closed = Vec::new();
+        for (token, source) in self.sources.iter_mut().filter(|(_, source)| source.watched && !source.spent) {
+            match fresh.add(source.fd, token.to_bits(), source.mode) {
+                Ok(()) => {}
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOMEM | libc::ENOSPC)) => return Err(error),
+                Err(_) => closed.push(token),
+            }
+        }
+        for (_, source) in self.sources.iter_mut() {
+            source.watched &= !source.spent;
+        }
+        for token in closed {
+            if let Some(source) = self.sources.get_mut(token) {
+                (source.watched, source.gone) = (false, true);
             }
         }
         self.selector = fresh;
         self.stats.rebuilds += 1;
-        if let Some(shared) = self.waker.clone() {
-            self.watch_waker(&shared)?;
-        }
         Ok(())
     }
 
@@ -394,8 +431,22 @@ impl<'fd> Poller<'fd> {
     }
 }
 
-fn duplicate() -> io::Error {
-    error::with(libc::EEXIST, "this descriptor is registered already: use modify(), or remove() it first")
+fn watch_waker(selector: &mut Selector, shared: &Shared) -> io::Result<()> {
+    let trigger = if selector.backend().has_edge() { Trigger::Edge } else { Trigger::Level };
+    selector.add(shared.raw_fd(), WAKER_KEY, Mode::from(trigger).with_interest(Interest::READABLE))
+}
+
+/// The sentence for an errno that a registration can mend.
+fn explain(error: io::Error) -> io::Error {
+    let sentence = match error.raw_os_error() {
+        Some(libc::EEXIST) => "this descriptor is registered already: use modify(), or remove() it first",
+        Some(libc::EPERM) => {
+            "regular files and directories are always ready and cannot be watched (epoll_ctl(2), EPERM)"
+        }
+        Some(libc::EBADF) => "this descriptor is not open",
+        _ => return error,
+    };
+    error::with(error.raw_os_error().unwrap_or(libc::EIO), sentence)
 }
 
 impl Drop for Poller<'_> {

@@ -69,6 +69,11 @@ impl<T> Slab<T> {
         self.get(token).is_some()
     }
 
+    /// How many slots there are, empty ones included.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
     /// The token of what is in a slot.
     #[inline]
     pub(crate) fn token_at(&self, slot: u32) -> Option<Token> {

@@ -36,6 +36,13 @@ impl Shared {
         self.state.fetch_and(!PENDING, Ordering::AcqRel);
     }
 
+    /// After a fork, in the child: another descriptor under the same number, not shared with the parent.
+    pub(crate) fn renew(&self) -> io::Result<()> {
+        self.fd.renew()?;
+        self.rest();
+        Ok(())
+    }
+
     pub(crate) fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::AcqRel);
     }
@@ -48,7 +55,8 @@ impl Shared {
         if before & PENDING != 0 {
             return Ok(());
         }
-        self.fd.wake()
+        // Were PENDING left standing after a failure, no later wake-up would try again.
+        self.fd.wake().inspect_err(|_| self.rest())
     }
 }
 

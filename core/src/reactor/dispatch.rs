@@ -1,7 +1,8 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
 
-use super::Reactor;
+use super::{Reactor, Running};
 use crate::{Event, Time};
 
 impl<C> Reactor<C> {
@@ -14,20 +15,26 @@ impl<C> Reactor<C> {
     /// A callback that panics loses its source, timer or waker; the panic goes on to the caller, and the reactor can
     /// be used again.
     ///
+    /// A callback may even put another reactor in this one's place (`mem::replace`): the dispatch ends there, and the
+    /// source, timer or waker whose callback did so is dropped.
+    ///
     /// # Errors
     /// `EBUSY`: called inside a callback.
     pub fn dispatch(&mut self, context: &mut C) -> io::Result<usize> {
         self.not_dispatching()?;
-        self.dispatching = true;
-        let result = catch_unwind(AssertUnwindSafe(|| self.deliver(context)));
-        self.dispatching = false;
-        match result {
-            Ok(count) => Ok(count),
-            Err(panic) => resume_unwind(panic),
-        }
+        self.stopped = false;
+        Ok(self.deliver_guarded(context))
     }
 
-    fn deliver(&mut self, context: &mut C) -> usize {
+    pub(super) fn deliver_guarded(&mut self, context: &mut C) -> usize {
+        let running = self.dispatching.clone();
+        running.set(true);
+        let result = catch_unwind(AssertUnwindSafe(|| self.deliver(context, &running)));
+        running.set(false);
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn deliver(&mut self, context: &mut C, running: &Running) -> usize {
         let mut count = 0;
         if self.due_cursor == self.due.len() {
             self.due.clear();
@@ -36,28 +43,36 @@ impl<C> Reactor<C> {
                 self.timers.take_due(Time::now(), &mut self.due);
             }
         }
-        while let Some(&token) = self.due.get(self.due_cursor) {
-            if self.stopped {
-                return count;
-            }
+        while self.goes_on(running) {
+            let Some(&token) = self.due.get(self.due_cursor) else { break };
             self.due_cursor += 1;
-            count += usize::from(self.fire(token, context));
+            count += usize::from(self.fire(token, context, running));
         }
-        while let Some(&event) = self.events.get(self.cursor) {
-            if self.stopped {
-                return count;
-            }
+        while self.goes_on(running) {
+            let Some(&event) = self.events.get(self.cursor) else { break };
             self.cursor += 1;
-            count += usize::from(self.deliver_event(event, context));
+            count += usize::from(self.deliver_event(event, context, running));
         }
-        if self.poller.take_woken() {
-            count += self.notify(context);
+        if self.poller.is_woken() && self.goes_on(running) {
+            count += self.notify(context, running);
         }
         count
     }
 
+    /// Neither stopped nor replaced by a callback.
     #[inline]
-    fn deliver_event(&mut self, event: Event, context: &mut C) -> bool {
+    pub(super) fn goes_on(&self, running: &Running) -> bool {
+        !self.stopped && self.is_same(running)
+    }
+
+    /// Whether this is still the reactor whose dispatch runs.
+    #[inline]
+    pub(super) fn is_same(&self, running: &Running) -> bool {
+        Rc::ptr_eq(&self.dispatching, running)
+    }
+
+    #[inline]
+    fn deliver_event(&mut self, event: Event, context: &mut C, running: &Running) -> bool {
         let token = event.token();
         // Removed since the wait, by an earlier callback?
         if !self.poller.contains(token) {
@@ -67,12 +82,15 @@ impl<C> Reactor<C> {
         // Out of its place while it runs: it may remove itself, and may reach everything else in here.
         let Some(mut handler) = self.handlers[slot].take() else { return false };
         let result = catch_unwind(AssertUnwindSafe(|| handler.ready(self, context, event)));
+        let ours = self.is_same(running);
         if let Err(panic) = result {
-            self.remove(token);
+            if ours {
+                self.remove(token);
+            }
             drop(handler);
             resume_unwind(panic);
         }
-        if self.poller.contains(token) {
+        if ours && self.poller.contains(token) {
             self.handlers[slot] = Some(handler);
         }
         true

@@ -6,9 +6,11 @@ mod source;
 mod timers;
 mod wakers;
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::slab::Slab;
@@ -72,10 +74,14 @@ pub struct Reactor<C> {
     cursor: usize,
     due: Vec<Token>,
     due_cursor: usize,
-    dispatching: bool,
+    dispatching: Running,
     stopped: bool,
     timers_fired: u64,
 }
+
+/// Whether callbacks are being called. Shared with the `dispatch` that calls them: a callback has `&mut Reactor` and may
+/// move the reactor elsewhere, with another in its place.
+type Running = Rc<Cell<bool>>;
 
 impl<C> Reactor<C> {
     /// A reactor on the backend that [`Backend::from_env`] names.
@@ -100,7 +106,7 @@ impl<C> Reactor<C> {
             cursor: 0,
             due: Vec::new(),
             due_cursor: 0,
-            dispatching: false,
+            dispatching: Running::default(),
             stopped: false,
             timers_fired: 0,
         })
@@ -129,7 +135,7 @@ impl<C> Reactor<C> {
 
     /// Blocks until something is ready or due, or the timeout is over; calls nothing back. Returns the number of
     /// events harvested; timers that are due and wakers that were used come on top. What an earlier wait harvested
-    /// and nobody dispatched makes it return at once.
+    /// and nobody dispatched makes it return at once, without a look at the kernel's set.
     ///
     /// # Errors
     /// `EINTR`: a signal came; see to it and wait again. `EBUSY`: called inside a callback. `ECHILD`: see
@@ -144,7 +150,7 @@ impl<C> Reactor<C> {
     /// As [`wait`](Self::wait); `EINVAL` for a limit of 0.
     pub fn wait_at_most(&mut self, limit: usize, timeout: Option<Duration>) -> io::Result<usize> {
         self.not_dispatching()?;
-        if self.cursor < self.events.len() || self.due_cursor < self.due.len() {
+        if self.cursor < self.events.len() || self.due_cursor < self.due.len() || self.poller.is_woken() {
             return Ok(self.events.len() - self.cursor);
         }
         let timeout = match self.timers.next_deadline() {
@@ -172,25 +178,34 @@ impl<C> Reactor<C> {
     }
 
     /// Turns until [`stop`](Self::stop) is called or nothing is registered any more. A `stop` from before makes it
-    /// return at once.
+    /// return at once, whether it came from a callback of a [`turn`](Self::turn) or from outside.
     ///
     /// # Errors
     /// `EBUSY`: called inside a callback. `ECHILD`: see [`reinit`](Self::reinit). Interrupted waits are taken up again.
     pub fn run(&mut self, context: &mut C) -> io::Result<()> {
         while !self.stopped && !self.is_empty() {
-            match self.turn(context, None) {
+            match self.wait(None) {
+                Ok(_) => {
+                    self.deliver_guarded(context);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => drop(other?),
+                Err(error) => return Err(error),
             }
         }
         self.stopped = false;
         Ok(())
     }
 
-    /// Makes [`run`](Self::run) return after the callback that is running, or at once the next time it is called.
-    /// Events not yet dispatched wait for the next `dispatch`.
+    /// Makes [`run`](Self::run) return after the callback that is running, or at once the next time it is called; and
+    /// makes a [`dispatch`](Self::dispatch) end after the callback that is running. What was harvested and not yet
+    /// dispatched waits for the next `run` or `dispatch`.
     pub fn stop(&mut self) {
         self.stopped = true;
+    }
+
+    /// Whether [`stop`](Self::stop) was called and neither `run` nor `dispatch` since: for a host with a loop of its own.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// After fork(2), in the child: makes the kernel's set anew; see [`Poller::reinit`].
@@ -198,8 +213,7 @@ impl<C> Reactor<C> {
     /// # Errors
     /// As [`Poller::reinit`].
     pub fn reinit(&mut self) -> io::Result<()> {
-        self.poller.reinit()?;
-        self.renew_wakers()
+        self.poller.reinit()
     }
 
     /// The counters.
@@ -208,7 +222,7 @@ impl<C> Reactor<C> {
     }
 
     fn not_dispatching(&self) -> io::Result<()> {
-        if self.dispatching {
+        if self.dispatching.get() {
             return Err(error::with(
                 libc::EBUSY,
                 "the reactor is running already: inside a callback, return instead of waiting",

@@ -2,11 +2,15 @@ use std::any::TypeId;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::Duration;
 
 use super::Reactor;
 use super::handler::{Bound, Handler};
 use crate::net::{Accept, Accepted, Listener};
 use crate::{Event, Interest, Mode, Token, Trigger};
+
+/// How soon a listener is put back when the kernel had no memory for that.
+const RESUME_AGAIN: Duration = Duration::from_millis(100);
 
 /// A registration that failed, with the source that was not taken.
 pub struct AddError<S> {
@@ -39,7 +43,8 @@ impl<S> From<AddError<S>> for io::Error {
 impl<C> Reactor<C> {
     /// Watches a source, which the reactor owns from now on, and calls back when it is ready.
     ///
-    /// The source's descriptor is asked for once, here. Make it non-blocking. Register a TCP socket after `connect` or
+    /// The source's descriptor is asked for once, here: the callback may use the source, but must not put another in its
+    /// place (remove it and add the other). Make it non-blocking. Register a TCP socket after `connect` or
     /// `listen` has begun: before, the kernel reports it as hung up.
     ///
     /// # Errors
@@ -105,8 +110,8 @@ impl<C> Reactor<C> {
     ///
     /// One connection is accepted for each event, unless [`Listener::set_budget`] says otherwise: others that wait are
     /// reported again, in turn with everything else. When the process runs out of descriptors or memory, accepting
-    /// pauses and resumes by itself; see [`Listener`]. Errors that end the listening reach the callback once, and the
-    /// listener is removed.
+    /// pauses and resumes by itself; see [`Listener`]. To pause it yourself (a limit of connections, say), `modify` it to
+    /// [`Interest::NONE`] and back. Errors that end the listening reach the callback once, and the listener is removed.
     ///
     /// # Errors
     /// As [`add`](Self::add).
@@ -122,18 +127,20 @@ impl<C> Reactor<C> {
                     Ok(Accept::Connection(connection)) => {
                         // The callback's error is about this connection, which it has dropped.
                         let _ = callback(reactor, context, Ok(connection));
-                        if !reactor.contains(token) {
-                            return;
+                        if !reactor.poller.is_watched(token) {
+                            return; // Removed, or paused by the callback.
                         }
                     }
                     Ok(Accept::WouldBlock) => return,
                     Ok(Accept::Paused(until)) => {
-                        let resume = move |reactor: &mut Reactor<C>, _: &mut C, _, _| {
-                            // Stale when the listener was removed meanwhile.
-                            let _ = reactor.modify(token, Interest::READABLE, Trigger::Level);
+                        let resume = move |reactor: &mut Reactor<C>, _: &mut C, timer, _| {
+                            // Fails for a listener removed meanwhile; or for want of memory, and then tries again.
+                            if reactor.poller.resume(token).is_err() && reactor.contains(token) {
+                                let _ = reactor.rearm_timer(timer, RESUME_AGAIN);
+                            }
                         };
                         if reactor.timer_at(until, resume).is_ok() {
-                            let _ = reactor.modify(token, Interest::NONE, Trigger::Level);
+                            let _ = reactor.poller.pause(token);
                         }
                         return;
                     }

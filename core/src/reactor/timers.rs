@@ -2,7 +2,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use super::Reactor;
+use super::{Reactor, Running};
 use crate::time::nanos;
 use crate::{Repeat, Time, Token, error};
 
@@ -63,7 +63,7 @@ impl<C> Reactor<C> {
     }
 
     /// Fires a timer, unless it was cancelled or set anew since it became due.
-    pub(super) fn fire(&mut self, token: Token, context: &mut C) -> bool {
+    pub(super) fn fire(&mut self, token: Token, context: &mut C, running: &Running) -> bool {
         if !self.timers.is_due(token) {
             return false;
         }
@@ -86,10 +86,16 @@ impl<C> Reactor<C> {
         };
         self.timers_fired += 1;
         let result = catch_unwind(AssertUnwindSafe(|| callback(self, context, token, passed)));
+        let ours = self.is_same(running);
         if let Err(panic) = result {
-            drop(self.timers.cancel(token));
+            if ours {
+                drop(self.timers.cancel(token));
+            }
             drop(callback);
             resume_unwind(panic);
+        }
+        if !ours {
+            return true;
         }
         // Cancelled by its own callback: then `callback` is dropped here.
         let Some(timer) = self.timers.get_mut(token) else { return true };

@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Reactor;
+use super::{Reactor, Running};
 use crate::{Token, Waker};
 
 type Callback<C> = Box<dyn FnMut(&mut Reactor<C>, &mut C, Token)>;
@@ -38,29 +38,35 @@ impl<C> Reactor<C> {
         Ok((token, waker))
     }
 
-    /// Calls the callbacks of the wakers that were used.
-    pub(super) fn notify(&mut self, context: &mut C) -> usize {
-        let used = |notify: &Notify<C>| notify.asked.swap(false, Ordering::AcqRel);
-        let tokens: Vec<Token> = self.notifies.iter_mut().filter(|(_, n)| used(n)).map(|(token, _)| token).collect();
+    /// Calls the callbacks of the wakers that were used. The poller stays woken until every one was asked: a stop or a
+    /// panic in between keeps the others for the next turn.
+    pub(super) fn notify(&mut self, context: &mut C, running: &Running) -> usize {
         let mut count = 0;
-        for token in tokens {
-            let Some(mut callback) = self.notifies.get_mut(token).and_then(|n| n.callback.take()) else { continue };
+        for slot in 0..self.notifies.slots() {
+            let Some(token) = self.notifies.token_at(slot) else { continue };
+            let Some(notify) = self.notifies.get_mut(token) else { continue };
+            if !notify.asked.swap(false, Ordering::AcqRel) {
+                continue;
+            }
+            let Some(mut callback) = notify.callback.take() else { continue };
             count += 1;
             let result = catch_unwind(AssertUnwindSafe(|| callback(self, context, token)));
+            let ours = self.is_same(running);
             if let Err(panic) = result {
-                drop(self.notifies.remove(token));
+                if ours {
+                    drop(self.notifies.remove(token));
+                }
                 drop(callback);
                 resume_unwind(panic);
             }
-            if let Some(notify) = self.notifies.get_mut(token) {
+            if let Some(notify) = self.notifies.get_mut(token).filter(|_| ours) {
                 notify.callback = Some(callback);
             }
+            if !self.goes_on(running) {
+                return count;
+            }
         }
+        self.poller.take_woken();
         count
-    }
-
-    /// After a fork: a descriptor of the child's own. The handles given out before stay the parent's.
-    pub(super) fn renew_wakers(&mut self) -> io::Result<()> {
-        if self.notifies.len() > 0 { self.poller.waker().map(drop) } else { Ok(()) }
     }
 }

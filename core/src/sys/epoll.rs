@@ -21,6 +21,7 @@ pub(crate) struct Epoll {
 
 impl Epoll {
     pub(crate) fn new() -> io::Result<Epoll> {
+        // SAFETY: takes an integer.
         let fd = syscall!(libc::epoll_create1(libc::EPOLL_CLOEXEC))?;
         // SAFETY: the kernel has just made this descriptor for us alone.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
@@ -33,7 +34,7 @@ impl Epoll {
 
     fn control(&self, op: libc::c_int, fd: RawFd, key: u64, events: u32) -> io::Result<()> {
         let mut event = libc::epoll_event { events, u64: key };
-        // The event outlives the call; epoll copies it.
+        // SAFETY: the event outlives the call; epoll copies it.
         syscall!(libc::epoll_ctl(self.fd.as_raw_fd(), op, fd, &mut event)).map(drop)
     }
 
@@ -42,11 +43,6 @@ impl Epoll {
     }
 
     pub(crate) fn modify(&mut self, fd: RawFd, key: u64, mode: Mode) -> io::Result<()> {
-        if mode.is_exclusive() {
-            // EPOLL_CTL_MOD refuses EPOLLEXCLUSIVE (epoll_ctl(2)).
-            self.remove(fd)?;
-            return self.add(fd, key, mode);
-        }
         self.control(libc::EPOLL_CTL_MOD, fd, key, bits(mode))
     }
 
@@ -105,7 +101,7 @@ impl Epoll {
                 self.coarse = true;
             }
         }
-        // `events` has room for `room` entries.
+        // SAFETY: `events` has room for `room` entries.
         syscall!(libc::epoll_wait(epfd, events, room, millis(timeout))).map(|n| n as usize)
     }
 }

@@ -7,7 +7,7 @@
 //! | `new()` | an empty set, close-on-exec |
 //! | `supports(mode)` | `Err` for a mode it cannot honour; never a silent downgrade |
 //! | `add(fd, key, mode)` | watch `fd`; `EEXIST` when it is watched already |
-//! | `modify(fd, key, mode)` | replace the mode; fires again when the descriptor is still ready |
+//! | `modify(fd, key, mode)` | replace the mode, neither being exclusive; fires again when still ready |
 //! | `remove(fd)` | stop watching; `ENOENT` or `EBADF` when it was not watched |
 //! | `wait(limit, timeout, sink)` | one system call; `sink(key, ready)` for each event, at most `limit` of them |
 //!
@@ -26,9 +26,10 @@ pub(crate) mod wake;
 pub(crate) use selector::Selector;
 
 /// Calls a libc function and turns its -1 into the errno. The only road to libc that can fail.
+///
+/// Every use has a `// SAFETY:` comment above it, for the `unsafe` is in here.
 macro_rules! syscall {
     ($call:expr) => {{
-        #[allow(unused_unsafe)]
         // SAFETY: the arguments' validity is argued where the macro is used.
         let result = unsafe { $call };
         if result == -1 { Err(::std::io::Error::last_os_error()) } else { Ok(result) }

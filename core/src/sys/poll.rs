@@ -109,13 +109,13 @@ impl Poll {
     fn ask(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
         let ts = timeout.map(super::timespec);
         let ts = ts.as_ref().map_or(std::ptr::null(), |t| t as *const libc::timespec);
-        // `fds` is ours for the whole call, `ts` is null or lives on this frame.
+        // SAFETY: `fds` is ours for the whole call, `ts` is null or lives on this frame.
         syscall!(libc::ppoll(self.fds.as_mut_ptr(), self.fds.len() as _, ts, std::ptr::null())).map(|n| n as usize)
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
     fn ask(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
-        // `fds` is ours for the whole call.
+        // SAFETY: `fds` is ours for the whole call.
         syscall!(libc::poll(self.fds.as_mut_ptr(), self.fds.len() as _, super::millis(timeout))).map(|n| n as usize)
     }
 }

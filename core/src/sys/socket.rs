@@ -10,7 +10,7 @@ use super::syscall;
 pub(crate) fn pollable(fd: RawFd) -> io::Result<()> {
     // SAFETY: all-zero bytes are a valid `stat`.
     let mut stat: libc::stat = unsafe { mem::zeroed() };
-    // `stat` is a valid place to write to; any number may be asked about.
+    // SAFETY: `stat` is a valid place to write to; any number may be asked about.
     syscall!(libc::fstat(fd, &mut stat))?;
     match stat.st_mode & libc::S_IFMT {
         libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK => Err(io::Error::from_raw_os_error(libc::EPERM)),
@@ -19,10 +19,11 @@ pub(crate) fn pollable(fd: RawFd) -> io::Result<()> {
 }
 
 pub(crate) fn set_nonblocking(fd: RawFd, on: bool) -> io::Result<()> {
-    // F_GETFL and F_SETFL take an integer, and any number may be asked about.
+    // SAFETY: F_GETFL and F_SETFL take an integer, and any number may be asked about.
     let flags = syscall!(libc::fcntl(fd, libc::F_GETFL))?;
     let wanted = if on { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
     if wanted != flags {
+        // SAFETY: as above.
         syscall!(libc::fcntl(fd, libc::F_SETFL, wanted))?;
     }
     Ok(())
@@ -30,7 +31,7 @@ pub(crate) fn set_nonblocking(fd: RawFd, on: bool) -> io::Result<()> {
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn set_cloexec(fd: RawFd) -> io::Result<()> {
-    // F_SETFD takes an integer.
+    // SAFETY: F_SETFD takes an integer.
     syscall!(libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC)).map(drop)
 }
 
@@ -51,8 +52,10 @@ impl RawAddress {
 /// A close-on-exec, non-blocking socket.
 pub(crate) fn socket(family: libc::c_int, kind: libc::c_int) -> io::Result<OwnedFd> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: three integers.
     let fd = syscall!(libc::socket(family, kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0))?;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    // SAFETY: three integers.
     let fd = syscall!(libc::socket(family, kind, 0))?;
     // SAFETY: the kernel has just made this descriptor for us alone.
     let owned = unsafe { OwnedFd::from_raw_fd(fd) };
@@ -65,23 +68,23 @@ pub(crate) fn socket(family: libc::c_int, kind: libc::c_int) -> io::Result<Owned
 }
 
 pub(crate) fn set_option(fd: RawFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
-    // The value is an int that lives on this frame.
+    // SAFETY: the value is an int that lives on this frame.
     syscall!(libc::setsockopt(fd, level, name, (&raw const value).cast(), mem::size_of_val(&value) as _)).map(drop)
 }
 
 pub(crate) fn bind(fd: RawFd, address: &RawAddress) -> io::Result<()> {
-    // The address is valid for `len` bytes.
+    // SAFETY: the address is valid for `len` bytes.
     syscall!(libc::bind(fd, (&raw const address.storage).cast(), address.len)).map(drop)
 }
 
 pub(crate) fn listen(fd: RawFd, backlog: libc::c_int) -> io::Result<()> {
-    // Any number may be asked about.
+    // SAFETY: any number may be asked about.
     syscall!(libc::listen(fd, backlog)).map(drop)
 }
 
 pub(crate) fn local_address(fd: RawFd) -> io::Result<RawAddress> {
     let mut address = RawAddress::empty();
-    // The storage has room for `len` bytes.
+    // SAFETY: the storage has room for `len` bytes.
     syscall!(libc::getsockname(fd, (&raw mut address.storage).cast(), &mut address.len))?;
     Ok(address)
 }
@@ -90,7 +93,7 @@ pub(crate) fn local_address(fd: RawFd) -> io::Result<RawAddress> {
 pub(crate) fn accept(fd: RawFd) -> io::Result<(OwnedFd, RawAddress)> {
     let mut address = RawAddress::empty();
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // The storage has room for `len` bytes.
+    // SAFETY: the storage has room for `len` bytes.
     let new = syscall!(libc::accept4(
         fd,
         (&raw mut address.storage).cast(),
@@ -98,7 +101,7 @@ pub(crate) fn accept(fd: RawFd) -> io::Result<(OwnedFd, RawAddress)> {
         libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK
     ))?;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    // The storage has room for `len` bytes.
+    // SAFETY: the storage has room for `len` bytes.
     let new = syscall!(libc::accept(fd, (&raw mut address.storage).cast(), &mut address.len))?;
     // SAFETY: the kernel has just made this descriptor for us alone.
     let new_fd = unsafe { OwnedFd::from_raw_fd(new) };
@@ -112,7 +115,7 @@ pub(crate) fn accept(fd: RawFd) -> io::Result<(OwnedFd, RawAddress)> {
 
 /// A descriptor held in reserve, to be given up when the process has run out of them.
 pub(crate) fn spare() -> io::Result<OwnedFd> {
-    // The path is NUL-terminated.
+    // SAFETY: the path is NUL-terminated.
     let fd = syscall!(libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC))?;
     // SAFETY: the kernel has just made this descriptor for us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
