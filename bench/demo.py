@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import Pin, Running, Unusable, end_on_sigterm, parse, pins, running
+from harness import Pin, Running, Unusable, end_on_sigterm, explained, parse, pins, running
 from records import Result
 from registry import LOADGEN, ROOT, project_python
 
@@ -118,7 +118,7 @@ def one_load(options: argparse.Namespace, server: Running, connections: int, pin
     argv += ["--conns", str(connections), "--size", str(options.size), "--dur", str(options.seconds), "--stall", "20"]
     # This program has no threads that a pin could disturb.
     ran = subprocess.run(argv, check=False, stdout=subprocess.PIPE, text=True, preexec_fn=pin)
-    return parse(ran.stdout, "")
+    return explained(parse(ran.stdout, ""), server)
 
 
 def all_loads(options: argparse.Namespace, counts: Sequence[int]) -> list[Row]:

@@ -33,6 +33,20 @@ class Running:
 
     pid: int
     port: int
+    process: subprocess.Popen[bytes]
+    complaints: IO[str]
+
+    def how_it_ended(self) -> str:
+        """The last words of a server that is not there any more; empty while it is."""
+        if self.process.poll() is None:
+            return ""
+        return f"the server ended by itself: {last_line(self.complaints, 'it said nothing')}"
+
+
+def last_line(file: IO[str], otherwise: str) -> str:
+    """The last line of what was written to a file so far."""
+    file.seek(0)
+    return (file.read().strip().splitlines() or [otherwise])[-1]
 
 
 def anywhere() -> None:
@@ -79,7 +93,7 @@ def running(argv: Sequence[str], pin: Pin = anywhere) -> Iterator[Running]:
             raise Unusable(f"{argv[0]} cannot be started: {error.strerror}") from error
         try:
             assert server.stdout is not None
-            yield Running(server.pid, wait_ready(server.stdout, complaints))
+            yield Running(server.pid, wait_ready(server.stdout, complaints), server, complaints)
         finally:
             end(server)
 
@@ -101,9 +115,7 @@ def wait_ready(out: IO[bytes], complaints: IO[str]) -> int:
                     return int(found[1])
             if not chunk:
                 break
-    complaints.seek(0)
-    last = (complaints.read().strip().splitlines() or ["it said nothing"])[-1]
-    raise Unusable(f"the server did not get ready: {last}")
+    raise Unusable(f"the server did not get ready: {last_line(complaints, 'it said nothing')}")
 
 
 def end(server: subprocess.Popen[bytes]) -> None:
@@ -129,7 +141,7 @@ def load(loadgen: Path, mode: str, server: Running, options: Sequence[str], pin:
         return {"fatal": "the load generator did not end", "errors": 1}
     except OSError as error:
         return {"fatal": f"{loadgen} cannot be run ({error.strerror}): bench/run.py --setup", "errors": 1}
-    result = parse(ran.stdout, ran.stderr)
+    result = explained(parse(ran.stdout, ran.stderr), server)
     result["others"] = round((others_cpu(server) - before) / (time.monotonic() - start), 3)
     return result
 
@@ -142,6 +154,13 @@ def parse(out: str, complaints: str) -> Result:
     except ValueError:
         last = (complaints.strip().splitlines() or ["no output"])[-1]
         return {"fatal": f"load generator: {last}", "errors": 1}
+
+
+def explained(result: Result, server: Running) -> Result:
+    """The same, and what the server itself had to say if it is gone."""
+    if ended := server.how_it_ended():
+        return {**result, "fatal": ended, "errors": max(1, result.get("errors", 0))}
+    return result
 
 
 def others_cpu(server: Running) -> float:

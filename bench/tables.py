@@ -1,5 +1,6 @@
 """The Markdown tables."""
 
+import re
 from collections.abc import Mapping
 
 from records import Rounds, cpu_of, median, ratios, results, spread
@@ -64,8 +65,9 @@ def row(scenario: Scenario, name: str, rounds: Rounds, runs: Mapping[str, Rounds
 def errors(rounds: Rounds) -> str:
     """How many there were, or why there was no run."""
     every = [result for record in rounds for result in results(record)]
-    fatal = sorted({result["fatal"] for result in every if "fatal" in result})
-    return "; ".join(fatal).replace("|", "/") or str(sum(result.get("errors", 0) for result in every))
+    # Runs differ in the port only.
+    fatal = {re.sub(r":\d+", "", result["fatal"]) for result in every if "fatal" in result}
+    return "; ".join(sorted(fatal)).replace("|", "/") or str(sum(result.get("errors", 0) for result in every))
 
 
 def noise(runs: Mapping[str, Rounds]) -> str:

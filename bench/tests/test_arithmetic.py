@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import syscalls
 import tables
-from harness import Unusable, parse, running
+from harness import Unusable, explained, parse, running
 from records import Result, Round, Rounds, cpu_of, ratios, spread, whole
 from registry import BASE, PYTHON, SCENARIOS, SERVERS
 from targets import TARGETS, Target
@@ -110,3 +110,11 @@ def test_the_port_is_the_last_number_of_the_line() -> None:
     script = "import time; print('hello 7', 'listening on 127.0.0.1:40123', sep=chr(10), flush=True); time.sleep(60)"
     with running([sys.executable, "-c", script]) as server:
         assert server.port == 40123
+
+
+def test_a_server_that_ends_by_itself_is_quoted() -> None:
+    script = "import sys; print('READY 1', flush=True); sys.exit('greenlets are missing')"
+    with running([sys.executable, "-c", script]) as server:
+        server.process.wait(10)
+        result = explained({"fatal": "connection refused", "errors": 1}, server)
+    assert result["fatal"] == "the server ended by itself: greenlets are missing"
