@@ -1,0 +1,225 @@
+"""``LoopMixIn``: each request is a coroutine on the thread's loop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import socketserver
+import sys
+import threading
+from typing import Any
+
+from fastsock._fastsock import Channel, Group, in_loop
+from fastsock.loop import run
+from fastsock.sockets import Socket
+
+__all__ = ["LoopMixIn"]
+
+_log = logging.getLogger("fastsock")
+
+
+class _Coroutines:
+    """A server's handlers, in the place where ``ThreadingMixIn`` keeps its threads."""
+
+    def __init__(self, server: LoopMixIn) -> None:
+        self.group = Group()
+        self.thread = threading.get_ident()
+        self._server = server
+        self._over = threading.Event()
+        self._over.set()
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    def append(self, thread: object) -> None:
+        """Part of what ``ThreadingMixIn`` uses; there are no threads to keep."""
+
+    def begin(self) -> None:
+        """The loop of this thread serves from now on."""
+        self.thread = threading.get_ident()
+        self._over.clear()
+
+    def end(self, drain: bool) -> None:
+        """The loop serves no more. On a thread that may end now, its handlers must end before."""
+        try:
+            if drain:
+                self.drain()
+        finally:
+            self._over.set()
+
+    def join(self) -> None:
+        """What ``server_close`` does: waits for the handlers, then ends those that are left."""
+        if threading.get_ident() != self.thread:
+            self._over.wait(self._server.shutdown_timeout + 1)
+        elif not in_loop():
+            self.drain()
+
+    def drain(self) -> None:
+        if len(self.group) == 0:
+            return
+        server = self._server
+        patience = 0.0 if server.daemon_threads or not server.block_on_close else server.shutdown_timeout
+        try:
+            run(self._drain, patience)
+        except KeyboardInterrupt:
+            # The second Ctrl-C: no more patience.
+            run(self._drain, 0.0)
+            raise
+
+    def _drain(self, patience: float) -> None:
+        if self.group.join(timeout=patience):
+            return
+        if patience:
+            _log.warning("%d handlers still ran %.3g s after the shutdown and were ended", len(self.group), patience)
+        # A handler may catch the exception and wait again, for a while.
+        for _ in range(10):
+            self.group.kill()
+            if self.group.join(timeout=0.2):
+                return
+        _log.error("%d handlers do not end: they catch GreenletExit and wait again", len(self.group))
+
+
+class LoopMixIn(socketserver.ThreadingMixIn):
+    """Mix-in that handles each request in a coroutine of the thread that serves.
+
+    Used like the stdlib's mix-ins, and with its servers and handlers, unchanged::
+
+        class Server(fastsock.LoopMixIn, http.server.HTTPServer):
+            pass
+
+    A handler is written in the blocking style. Where it waits for its request's socket, the others run: thousands of
+    connections need one thread. What waits elsewhere (``time.sleep``, a database, ``threading.Lock``) holds all of them:
+    use ``fastsock.sleep``, or a thread.
+
+    What differs from ``ThreadingMixIn``: handlers share ``threading.local`` and ``threading.get_ident`` (each has a
+    ``contextvars`` context of its own); the queue of connections not yet accepted is as long as the system allows
+    (``request_queue_size``); a peer that vanishes is one line in the log ``fastsock`` (level INFO) instead of a traceback;
+    ``TCP_NODELAY`` is set; ``server_close`` ends what still runs after ``shutdown_timeout`` seconds by raising
+    ``greenlet.GreenletExit`` where it waits.
+    """
+
+    #: The longest queue that the system allows, instead of 5.
+    request_queue_size = socket.SOMAXCONN
+    #: At most this many requests at once; further connections wait in the queue. 1: serial. None: no limit.
+    concurrency: int | None = None
+    #: Seconds that ``server_close`` waits for handlers (not at all with ``daemon_threads``).
+    shutdown_timeout: float = 5.0
+
+    # What BaseServer calls its own; programs know and use these names.
+    _BaseServer__shutdown_request: bool
+    _BaseServer__is_shut_down: threading.Event
+
+    _threads: _Coroutines
+    _listener: Channel | None = None
+
+    def _coroutines(self) -> _Coroutines:
+        threads = self._threads
+        if not isinstance(threads, _Coroutines):  # the class's own, before the first request
+            threads = self._threads = _Coroutines(self)
+        return threads
+
+    # -- the listening socket
+
+    def server_bind(self) -> None:
+        """Bind, after making the socket one that waits on the loop."""
+        sock = getattr(self, "socket", None)
+        if type(sock) is socket.socket:
+            self.socket = Socket.adopt(sock)
+        super().server_bind()  # type: ignore[misc]
+
+    # -- serving
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Handle requests until ``shutdown()``. Runs the thread's loop.
+
+        On the main thread, handlers that still run are left for ``server_close()``; on another, which may end now, they
+        are drained here as ``server_close()`` would.
+        """
+        self._BaseServer__is_shut_down.clear()
+        coroutines = self._coroutines()
+        coroutines.begin()
+        try:
+            run(self._serve, poll_interval)
+        finally:
+            self._BaseServer__shutdown_request = False
+            self._BaseServer__is_shut_down.set()
+            coroutines.end(drain=threading.current_thread() is not threading.main_thread() and not in_loop())
+
+    def _serve(self, poll_interval: float | None, once: bool = False) -> bool:
+        """Accepts until the shutdown, or ``once``; whether a request came."""
+        sock = getattr(self, "socket", None)
+        mine = isinstance(sock, Socket)
+        channel = sock._channel if isinstance(sock, Socket) else Channel(self.fileno(), "foreign")  # type: ignore[attr-defined]
+        channel.impatient = True
+        self._listener = channel
+        try:
+            while not self._BaseServer__shutdown_request:
+                if self._has_room(poll_interval):
+                    ready = channel.wait_read(poll_interval)
+                    if self._BaseServer__shutdown_request:
+                        break
+                    if ready:
+                        self._handle_request_noblock()  # type: ignore[attr-defined]
+                    if once:
+                        return ready
+                if not once:
+                    self.service_actions()  # type: ignore[attr-defined]
+            return False
+        finally:
+            self._listener = None
+            channel.impatient = False
+            if not mine:
+                channel.close()
+
+    def _has_room(self, poll_interval: float | None) -> bool:
+        return self.concurrency is None or self._coroutines().group.join(self.concurrency, poll_interval)
+
+    def handle_request(self) -> None:
+        """Take one request, within ``timeout`` if there is one, and let it and the earlier ones run until they wait.
+
+        A handler that waits goes on in the next ``handle_request``, ``serve_forever`` or ``server_close``.
+        """
+        timeout = self.socket.gettimeout() if hasattr(self, "socket") else None
+        limits = [limit for limit in (timeout, self.timeout) if limit is not None]  # type: ignore[attr-defined]
+        if not run(self._take_one, min(limits) if limits else None):
+            self.handle_timeout()  # type: ignore[attr-defined]
+
+    def _take_one(self, timeout: float | None) -> bool:
+        from fastsock.loop import sleep
+
+        came = self._serve(timeout, once=True)
+        sleep(0)
+        return came
+
+    def shutdown(self) -> None:
+        """Stop ``serve_forever``: at once from a handler, and from another thread when it has stopped accepting."""
+        self._BaseServer__shutdown_request = True
+        channel = self._listener
+        if channel is None:
+            return  # not serving (yet): serve_forever returns as soon as it is called
+        channel.interrupt()
+        if threading.get_ident() != self._coroutines().thread:
+            self._BaseServer__is_shut_down.wait()
+
+    # -- requests
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start a coroutine for the request; with no loop on this thread, handle it to the end here."""
+        if type(request) is socket.socket:
+            request = Socket.adopt(request)
+        if in_loop():
+            self._coroutines().group.spawn(self.process_request_thread, request, client_address)
+        else:
+            run(self.process_request_thread, request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """As the stdlib's, but a peer that vanished is one line in the log, not a traceback.
+
+        A class with a ``handle_error`` of its own gets every error.
+        """
+        error = sys.exc_info()[1]
+        inherited = super().handle_error  # type: ignore[misc]
+        if isinstance(error, ConnectionError) and inherited.__func__ is socketserver.BaseServer.handle_error:
+            _log.info("%s is gone: %s", client_address, error)
+            return
+        inherited(request, client_address)

@@ -1,0 +1,209 @@
+"""``fastsock.Socket``: a ``socket.socket`` whose waits let the other coroutines run."""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import os
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fastsock._fastsock import Channel
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+__all__ = ["Socket"]
+
+_IN_PROGRESS = {errno.EINPROGRESS, errno.EAGAIN, errno.EWOULDBLOCK}
+
+
+def _cooperative(name: str, write: bool) -> Callable[..., Any]:
+    """The method of the C class, tried again after a wait for as long as it would block."""
+    call = getattr(_socket.socket, name)
+
+    def method(self: Socket, *args: Any) -> Any:
+        if write:
+            self._channel.flush()
+        while True:
+            try:
+                return call(self, *args)
+            except BlockingIOError:
+                self._channel.blocked(write)
+
+    method.__name__ = name
+    method.__qualname__ = f"Socket.{name}"
+    method.__doc__ = call.__doc__
+    return method
+
+
+class Socket(socket.socket):
+    """A ``socket.socket`` that waits on the loop.
+
+    In a coroutine (a handler of a loop server, or what ``fastsock.spawn`` has started) a call that would block parks the
+    coroutine, and the thread's loop goes on with the others. Anywhere else (another thread, a forked child, no loop) it
+    blocks like any socket. Timeouts hold in both.
+
+    The descriptor itself is non-blocking always; ``gettimeout()`` and ``getblocking()`` tell what was asked for. Two
+    coroutines may send on one socket: each ``sendall`` goes out in one piece. Two that read from one are an error
+    (``RuntimeError``). Not for use by two threads at once, as far as the loop is concerned.
+
+    Reference: https://docs.python.org/3/library/socket.html#socket-objects
+    """
+
+    # The hot methods are slots that hold methods of the native channel, so that a call goes straight there.
+    __slots__ = ("_channel", "recv", "recv_into", "send", "sendall")
+
+    _channel: Channel
+    if TYPE_CHECKING:
+
+        def recv(self, bufsize: int, flags: int = ..., /) -> bytes: ...
+        def recv_into(self, buffer: WriteableBuffer, nbytes: int = ..., flags: int = ...) -> int: ...
+        def send(self, data: ReadableBuffer, flags: int = ..., /) -> int: ...
+        def sendall(self, data: ReadableBuffer, flags: int = ..., /) -> None: ...
+
+    def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
+        super().__init__(family, type, proto, fileno)
+        # What socket.setdefaulttimeout asked for; the C class itself must never wait.
+        timeout = super().gettimeout()
+        if timeout is not None:
+            super().settimeout(None)
+        _attach(self, _RAW_TYPE(self), timeout, nonblocking=False)
+
+    @classmethod
+    def adopt(cls, sock: socket.socket) -> Socket:
+        """Takes over the descriptor of another socket object, which is detached (closed, as far as it knows)."""
+        timeout = sock.gettimeout()
+        new = cls(_FAMILY(sock), _RAW_TYPE(sock), _PROTO(sock), sock.detach())
+        new.settimeout(timeout)
+        return new
+
+    # -- connections
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next connection, as a ``Socket``, and the peer's address.
+
+        When the process has run out of descriptors this raises ``OSError`` (``EMFILE``) and the connection stays in
+        the queue; a loop server then pauses accepting and resumes by itself.
+        """
+        fd, address = self._channel.accept()
+        return _connection(_FAMILY(self), _RAW_TYPE(self), _PROTO(self), fd), address
+
+    def connect(self, address: Any) -> None:
+        """Connect; on the loop, the others run meanwhile. (A host name is looked up first, which blocks.)"""
+        error = self.connect_ex(address)
+        if error == errno.EAGAIN and self._channel.gettimeout():
+            raise TimeoutError("timed out")
+        if error:
+            raise OSError(error, os.strerror(error))
+
+    def connect_ex(self, address: Any) -> int:
+        """As ``connect``, with the errno as its result: 0 is success, ``EAGAIN`` is the timeout."""
+        error = super().connect_ex(address)
+        timeout = self._channel.gettimeout()
+        if error not in _IN_PROGRESS or timeout == 0:
+            return error
+        if not self._channel.await_connect(timeout):
+            return errno.EAGAIN
+        # Writable is not connected yet: the outcome is here (connect(2)).
+        return self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    # -- what the C class would do by blocking
+
+    recvfrom = _cooperative("recvfrom", write=False)
+    recvfrom_into = _cooperative("recvfrom_into", write=False)
+    recvmsg = _cooperative("recvmsg", write=False)
+    recvmsg_into = _cooperative("recvmsg_into", write=False)
+    sendto = _cooperative("sendto", write=True)
+    sendmsg = _cooperative("sendmsg", write=True)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Send a file; see ``socket.socket.sendfile``. Returns the number of bytes sent."""
+        # The stdlib's sendfile(2) path waits in a selector of its own; its fallback uses send().
+        return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined, no-any-return]
+
+    # -- timeouts
+
+    def settimeout(self, value: float | None) -> None:
+        self._channel.settimeout(value)
+
+    def gettimeout(self) -> float | None:
+        return self._channel.gettimeout()
+
+    def setblocking(self, flag: bool) -> None:
+        self._channel.settimeout(None if flag else 0.0)
+
+    def getblocking(self) -> bool:
+        return self._channel.gettimeout() != 0
+
+    @property
+    def timeout(self) -> float | None:  # type: ignore[override]
+        return self._channel.gettimeout()
+
+    # -- the end
+
+    def shutdown(self, how: int) -> None:
+        """Shut down one or both directions; what was written before is sent before."""
+        if how != socket.SHUT_RD:
+            self._channel.flush()
+        super().shutdown(how)
+
+    def detach(self) -> int:
+        """The descriptor, off the loop and in the blocking mode that ``gettimeout()`` told; this object is closed then."""
+        channel = self._channel
+        timeout = channel.gettimeout()
+        channel.close()
+        if super().fileno() >= 0:
+            super().settimeout(timeout)
+        return super().detach()
+
+    def _real_close(self, _ss: type[_socket.socket] = _socket.socket) -> None:
+        # Off the loop first: the number may be someone else's the moment after.
+        self._channel.close()
+        _ss.close(self)
+
+
+# The plain integers: the properties of socket.socket make enumerations of them, for each connection.
+_FAMILY: Callable[[socket.socket], int] = _socket.socket.family.__get__  # type: ignore[attr-defined]
+_RAW_TYPE: Callable[[socket.socket], int] = _socket.socket.type.__get__  # type: ignore[attr-defined]
+_PROTO: Callable[[socket.socket], int] = _socket.socket.proto.__get__  # type: ignore[attr-defined]
+
+# Through the slots themselves: a subclass may have methods of these names, which must stay.
+_SET = {name: getattr(Socket, name).__set__ for name in Socket.__slots__}
+_SET_CHANNEL = _SET["_channel"]
+_SET_RECV = _SET["recv"]
+_SET_RECV_INTO = _SET["recv_into"]
+_SET_SEND = _SET["send"]
+_SET_SENDALL = _SET["sendall"]
+
+
+def _attach(sock: Socket, type: int, timeout: float | None, nonblocking: bool) -> None:
+    channel = Channel(_FILENO(sock), "stream" if type == socket.SOCK_STREAM else "other", nonblocking)
+    if timeout is not None:
+        channel.settimeout(timeout)
+    _SET_CHANNEL(sock, channel)
+    _SET_RECV(sock, channel.recv)
+    _SET_RECV_INTO(sock, channel.recv_into)
+    _SET_SEND(sock, channel.send)
+    _SET_SENDALL(sock, channel.sendall)
+
+
+_FILENO = _socket.socket.fileno
+_NEW = Socket.__new__
+_INIT = _socket.socket.__init__
+_SET_IO_REFS = socket.socket._io_refs.__set__  # type: ignore[attr-defined]
+_SET_CLOSED = socket.socket._closed.__set__  # type: ignore[attr-defined]
+
+
+def _connection(family: int, type: int, proto: int, fd: int) -> Socket:
+    """``Socket(family, type, proto, fd)`` for a descriptor that accept4(2) made non-blocking, in a third of the time."""
+    sock = _NEW(Socket)
+    _INIT(sock, family, type, proto, fd)
+    _SET_IO_REFS(sock, 0)
+    _SET_CLOSED(sock, False)
+    timeout = socket.getdefaulttimeout()
+    if timeout is not None:
+        _socket.socket.settimeout(sock, None)
+    _attach(sock, type, timeout, nonblocking=timeout is None)
+    return sock

@@ -1,0 +1,374 @@
+//! One descriptor on the loop: what it is ready for, and who waits for it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fastsock::{Interest, Ready, Time, Token};
+use pyo3::prelude::*;
+
+use crate::errors::{misuse, os_error};
+use crate::greenlet::Greenlet;
+use crate::hub::{Alarm, Hub, Message, Why};
+use crate::sys;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Direction {
+    Read = 1,
+    Write = 2,
+}
+
+/// What a wait came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Woken {
+    Ready,
+    TimedOut,
+    Interrupted,
+}
+
+/// What kind of descriptor it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// A stream socket of ours: after a short read or write nothing is left to be had until the next edge.
+    Stream,
+    /// Another socket of ours: only `EAGAIN` tells that nothing is left.
+    Other,
+    /// Someone else's descriptor, whose reads and writes we do not see: asked about anew for each wait.
+    Foreign,
+}
+
+pub(crate) struct Channel {
+    fd: Cell<RawFd>,
+    kind: Kind,
+    hub: RefCell<Option<Rc<Hub>>>,
+    token: Cell<Option<Token>>,
+    /// Bits of `Direction`. Set at first: the first attempt is made before anything is asked.
+    ready: Cell<u8>,
+    /// The peer has hung up or failed: reads give the rest and then the end without waiting.
+    ended: Cell<bool>,
+    reader: RefCell<Option<Greenlet>>,
+    writer: RefCell<Option<Greenlet>>,
+    /// `interrupt()` came while nobody waited: the next wait for reading ends at once.
+    interrupted: Cell<bool>,
+    /// Never wait inside an operation: the server's own listener, whose loop waits elsewhere.
+    impatient: Cell<bool>,
+    /// Nanoseconds; negative: none. What the user set, whatever the descriptor's own mode.
+    timeout: Cell<i64>,
+    pub(crate) output: crate::output::Output,
+    /// Whether a coroutine is in the middle of a send, and who waits for its end.
+    sending: Cell<bool>,
+    senders: RefCell<VecDeque<Greenlet>>,
+}
+
+impl Channel {
+    pub(crate) fn new(fd: RawFd, kind: Kind) -> Rc<Channel> {
+        Rc::new(Channel {
+            fd: Cell::new(fd),
+            kind,
+            hub: RefCell::new(None),
+            token: Cell::new(None),
+            ready: Cell::new(Direction::Read as u8 | Direction::Write as u8),
+            ended: Cell::new(false),
+            reader: RefCell::new(None),
+            writer: RefCell::new(None),
+            interrupted: Cell::new(false),
+            impatient: Cell::new(false),
+            timeout: Cell::new(-1),
+            output: crate::output::Output::default(),
+            sending: Cell::new(false),
+            senders: RefCell::default(),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn fd(&self) -> RawFd {
+        self.fd.get()
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.fd.get() >= 0
+    }
+
+    pub(crate) fn is_edge(&self) -> bool {
+        self.kind != Kind::Foreign
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        u64::try_from(self.timeout.get()).ok().map(Duration::from_nanos)
+    }
+
+    pub(crate) fn set_timeout(&self, timeout: Option<Duration>) {
+        let nanos = timeout.map(|t| i64::try_from(t.as_nanos()).unwrap_or(i64::MAX));
+        self.timeout.set(nanos.unwrap_or(-1));
+    }
+
+    pub(crate) fn is_impatient(&self) -> bool {
+        self.impatient.get() || self.timeout.get() == 0
+    }
+
+    pub(crate) fn set_impatient(&self, impatient: bool) {
+        self.impatient.set(impatient);
+        self.interrupted.set(false);
+    }
+
+    /// The loop to wait on, if this thread's loop runs and the channel belongs to no other.
+    #[inline]
+    pub(crate) fn loop_here(&self, py: Python<'_>) -> Option<Rc<Hub>> {
+        let hub = Hub::running(py)?;
+        match &*self.hub.borrow() {
+            Some(other) if !Rc::ptr_eq(other, &hub) => None,
+            _ => Some(hub),
+        }
+    }
+
+    /// Whether an attempt is worth a system call. Without a registration nobody would tell us otherwise.
+    #[inline]
+    pub(crate) fn may(&self, direction: Direction) -> bool {
+        self.token.get().is_none() || self.is_ready(direction)
+    }
+
+    /// Whether an attempt has not failed since the kernel last spoke of it.
+    pub(crate) fn is_ready(&self, direction: Direction) -> bool {
+        self.ready.get() & direction as u8 != 0
+    }
+
+    #[inline]
+    pub(crate) fn exhausted(&self, direction: Direction) {
+        self.ready.set(self.ready.get() & !(direction as u8));
+    }
+
+    /// After a transfer of `done` of `asked` bytes: a short one has emptied (or filled) the kernel's buffer, so that
+    /// the next edge will tell, and no `EAGAIN` is needed to find out (epoll(7), question 9).
+    #[inline]
+    pub(crate) fn moved(&self, direction: Direction, done: usize, asked: usize) {
+        if done < asked && self.kind == Kind::Stream && !(self.ended.get() && direction == Direction::Read) {
+            self.exhausted(direction);
+        }
+    }
+
+    pub(crate) fn set_ready(&self, direction: Direction) {
+        self.ready.set(self.ready.get() | direction as u8);
+    }
+
+    fn waiter(&self, direction: Direction) -> &RefCell<Option<Greenlet>> {
+        match direction {
+            Direction::Read => &self.reader,
+            Direction::Write => &self.writer,
+        }
+    }
+
+    /// Waits for the direction, on the loop if it runs here, else in poll(2) with the GIL let go of.
+    ///
+    /// Waits from one moment to the deadline; `None` is for ever.
+    pub(crate) fn wait(
+        self: &Rc<Channel>,
+        py: Python<'_>,
+        direction: Direction,
+        deadline: Option<Time>,
+    ) -> PyResult<Woken> {
+        match self.loop_here(py) {
+            Some(hub) => self.park(py, &hub, direction, deadline),
+            None if sys::wait(py, self.fd(), direction, deadline)? => Ok(Woken::Ready),
+            None => Ok(Woken::TimedOut),
+        }
+    }
+
+    fn park(
+        self: &Rc<Channel>,
+        py: Python<'_>,
+        hub: &Rc<Hub>,
+        direction: Direction,
+        deadline: Option<Time>,
+    ) -> PyResult<Woken> {
+        let current = hub.parkable(py)?;
+        hub.flush(py)?;
+        if !self.is_open() {
+            return Err(os_error(libc::EBADF));
+        }
+        if self.token.get().is_some() && self.is_edge() && self.is_ready(direction) {
+            return Ok(Woken::Ready);
+        }
+        if self.waiter(direction).borrow().is_some() {
+            return Err(misuse(match direction {
+                Direction::Read => "another coroutine waits to read from this socket already: one reader at a time",
+                Direction::Write => {
+                    "another coroutine waits to write to this socket already: use sendall, which takes turns"
+                }
+            }));
+        }
+        if direction == Direction::Read && self.interrupted.take() {
+            return Ok(Woken::Interrupted);
+        }
+        self.enroll(hub)?;
+        self.waiter(direction).replace(Some(current));
+        let parked = self.parked(py, hub, direction, deadline);
+        // Still there when something else than `wake` ended the wait.
+        if parked.is_err() {
+            self.unpark(py, direction);
+        }
+        match parked? {
+            Why::TimedOut => Ok(Woken::TimedOut),
+            Why::Interrupted => Ok(Woken::Interrupted),
+            _ if !self.is_open() => Err(os_error(libc::EBADF)),
+            _ => {
+                self.unpark(py, direction);
+                Ok(Woken::Ready)
+            }
+        }
+    }
+
+    fn parked(
+        self: &Rc<Channel>,
+        py: Python<'_>,
+        hub: &Rc<Hub>,
+        direction: Direction,
+        deadline: Option<Time>,
+    ) -> PyResult<Why> {
+        self.ask(hub)?;
+        let Some(deadline) = deadline else { return hub.park(py) };
+        let alarm = hub.alarm(deadline, Alarm::Channel(self.clone(), direction))?;
+        let result = hub.park(py);
+        hub.cancel(alarm);
+        result
+    }
+
+    /// Takes the current greenlet out of the place where it waited, if it is there.
+    fn unpark(&self, py: Python<'_>, direction: Direction) {
+        let Ok(current) = Greenlet::current(py) else { return };
+        let mut waiter = self.waiter(direction).borrow_mut();
+        if waiter.as_ref().is_some_and(|waiter| waiter.is(&current)) {
+            waiter.take();
+        }
+    }
+
+    /// Registers with the loop: once, for life.
+    fn enroll(self: &Rc<Channel>, hub: &Rc<Hub>) -> PyResult<()> {
+        if self.token.get().is_none() {
+            self.token.set(Some(hub.watch(self)?));
+            self.hub.replace(Some(hub.clone()));
+        }
+        Ok(())
+    }
+
+    /// Without edges: asks for what is waited for now.
+    fn ask(&self, hub: &Hub) -> PyResult<()> {
+        if self.is_edge() && hub.has_edge() {
+            return Ok(());
+        }
+        let Some(token) = self.token.get() else { return Ok(()) };
+        let mut interest = Interest::NONE;
+        if self.reader.borrow().is_some() {
+            interest |= Interest::READABLE;
+        }
+        if self.writer.borrow().is_some() {
+            interest |= Interest::WRITABLE;
+        }
+        hub.ask(token, interest)
+    }
+
+    /// The kernel's word.
+    pub(crate) fn on_event(&self, hub: &Hub, ready: Ready) {
+        if ready.is_hangup() || ready.is_read_hangup() || ready.is_error() {
+            self.ended.set(true);
+        }
+        if ready.is_readable() {
+            self.set_ready(Direction::Read);
+            self.wake(hub, Direction::Read, Why::Ready);
+        }
+        if ready.is_writable() {
+            self.set_ready(Direction::Write);
+            self.wake(hub, Direction::Write, Why::Ready);
+        }
+        let waiting = self.reader.borrow().is_some() || self.writer.borrow().is_some();
+        if waiting {
+            // The other direction's waiter. A failure would be found by its own next attempt.
+            let _ = self.ask(hub);
+        }
+    }
+
+    /// Makes who waits for this direction go on.
+    pub(crate) fn wake(&self, hub: &Hub, direction: Direction, why: Why) {
+        let waiter = self.waiter(direction).take();
+        if let Some(greenlet) = waiter {
+            hub.push(greenlet, why);
+        }
+    }
+
+    /// Ends a wait for reading early, from any thread.
+    pub(crate) fn interrupt_from_anywhere(self: &Rc<Channel>) {
+        self.interrupted.set(true);
+        let hub = self.hub.borrow().clone();
+        match hub {
+            Some(hub) if hub.is_here() => self.interrupt(&hub),
+            Some(hub) => hub.send(Message::Interrupt(self.clone())),
+            None => {}
+        }
+    }
+
+    pub(crate) fn interrupt(&self, hub: &Hub) {
+        if self.reader.borrow().is_some() {
+            self.interrupted.set(false);
+            self.wake(hub, Direction::Read, Why::Interrupted);
+        }
+    }
+
+    /// Before the descriptor is closed: takes it off the loop, and lets whoever waits for it go on to find `EBADF`.
+    pub(crate) fn close(&self) {
+        self.fd.set(-1);
+        let hub = self.hub.take();
+        if let (Some(hub), Some(token)) = (hub, self.token.take()) {
+            if hub.is_here() && !hub.is_dead() {
+                self.wake(&hub, Direction::Read, Why::Ready);
+                self.wake(&hub, Direction::Write, Why::Ready);
+                for sender in self.senders.take() {
+                    hub.push(sender, Why::Ready);
+                }
+            }
+            hub.forget(token);
+        }
+    }
+
+    pub(crate) fn forget_output(&self) {
+        self.output.clear();
+    }
+
+    // ---- one sender at a time
+
+    /// Waits until no other coroutine is in the middle of a send.
+    pub(crate) fn begin_send(&self, py: Python<'_>) -> PyResult<()> {
+        while self.sending.replace(true) {
+            let Some(hub) = self.loop_here(py) else {
+                return Err(misuse(
+                    "a coroutine is in the middle of a send on this socket: send from its loop's thread",
+                ));
+            };
+            let current = hub.parkable(py)?;
+            self.senders.borrow_mut().push_back(current);
+            hub.park(py)?;
+            if !self.is_open() {
+                return Err(os_error(libc::EBADF));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn end_send(&self, py: Python<'_>) {
+        self.sending.set(false);
+        let next = self.senders.borrow_mut().pop_front();
+        if let (Some(next), Some(hub)) = (next, Hub::running(py)) {
+            hub.push(next, Why::Ready);
+        }
+    }
+
+    pub(crate) fn is_sending(&self) -> bool {
+        self.sending.get()
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,34 @@
+//! Errors as Python knows them.
+
+use std::io;
+
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTimeoutError};
+use pyo3::prelude::*;
+
+/// An errno as the right subclass of `OSError`, with the system's text.
+#[cold]
+pub(crate) fn os_error(errno: i32) -> PyErr {
+    let text = io::Error::from_raw_os_error(errno).to_string();
+    // The text ends in " (os error N)", which Python shows in its own way.
+    let text = text.split(" (os error").next().unwrap_or_default().to_owned();
+    PyOSError::new_err((errno, text))
+}
+
+/// An error of the core crate: errno, and the sentence if there is one.
+#[cold]
+pub(crate) fn from_io(error: io::Error) -> PyErr {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default().to_owned();
+    PyOSError::new_err((fastsock::errno(&error), text))
+}
+
+/// What a socket raises when `settimeout` runs out.
+#[cold]
+pub(crate) fn timed_out() -> PyErr {
+    PyTimeoutError::new_err("timed out")
+}
+
+#[cold]
+pub(crate) fn misuse(sentence: &'static str) -> PyErr {
+    PyRuntimeError::new_err(sentence)
+}

@@ -1,0 +1,424 @@
+//! The loop of one thread.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fastsock::{Event, Interest, Poller, Time, TimerQueue, Token, Trigger, Waker};
+use pyo3::prelude::*;
+
+use crate::channel::{Channel, Direction};
+use crate::errors::{from_io, misuse};
+use crate::greenlet::Greenlet;
+use crate::task::Job;
+
+/// How much I/O a coroutine may do before the others get their turn: one for each call, and one for each 4 KiB.
+const BUDGET: i32 = 128;
+
+/// Why a parked coroutine goes on.
+pub(crate) enum Why {
+    /// What it waited for has come, or may have: look again.
+    Ready,
+    TimedOut,
+    /// `interrupt()` was called.
+    Interrupted,
+    /// A worker gets something to do.
+    Start(Job),
+    /// An exception is raised where it waits.
+    Throw(PyErr),
+}
+
+pub(crate) struct Resume {
+    pub(crate) greenlet: Greenlet,
+    pub(crate) why: Why,
+}
+
+/// What a timer does.
+pub(crate) enum Alarm {
+    Channel(Rc<Channel>, Direction),
+    Greenlet(Greenlet),
+}
+
+/// What another thread asks for.
+pub(crate) enum Message {
+    Interrupt(Rc<Channel>),
+    Forget(Token),
+}
+
+pub(crate) struct Hub {
+    thread: usize,
+    poller: RefCell<Poller<'static>>,
+    waker: Waker,
+    /// By the slot of their tokens.
+    channels: RefCell<Vec<Option<Rc<Channel>>>>,
+    timers: RefCell<TimerQueue<Alarm>>,
+    ready: RefCell<VecDeque<Resume>>,
+    /// How many of `ready` may still run before the loop looks at the kernel again.
+    slice: Cell<usize>,
+    /// The greenlet that runs the loop, while it runs.
+    home: RefCell<Option<Greenlet>>,
+    /// Handed over at a switch.
+    why: RefCell<Option<Why>>,
+    budget: Cell<i32>,
+    /// Channels with output that waits for the next park.
+    dirty: RefCell<Vec<Rc<Channel>>>,
+    pub(crate) idle: RefCell<Vec<Greenlet>>,
+    messages: RefCell<Vec<Message>>,
+    dead: Cell<bool>,
+    edge: bool,
+}
+
+thread_local! {
+    static HUB: RefCell<Option<Rc<Hub>>> = const { RefCell::new(None) };
+    static THREAD: u8 = const { 0 };
+}
+
+/// A number that no other living thread has.
+fn thread_id() -> usize {
+    THREAD.with(|place| std::ptr::from_ref(place) as usize)
+}
+
+impl Hub {
+    /// This thread's loop, made when it is first asked for.
+    pub(crate) fn of_thread(_py: Python<'_>) -> PyResult<Rc<Hub>> {
+        if let Some(hub) = HUB.with_borrow(|hub| hub.clone()) {
+            return Ok(hub);
+        }
+        let mut poller = Poller::new().map_err(from_io)?;
+        let waker = poller.waker().map_err(from_io)?;
+        let edge = poller.backend().has_edge();
+        let hub = Rc::new(Hub {
+            thread: thread_id(),
+            poller: RefCell::new(poller),
+            waker,
+            channels: RefCell::default(),
+            timers: RefCell::default(),
+            ready: RefCell::default(),
+            slice: Cell::new(0),
+            home: RefCell::new(None),
+            why: RefCell::new(None),
+            budget: Cell::new(BUDGET),
+            dirty: RefCell::default(),
+            idle: RefCell::default(),
+            messages: RefCell::default(),
+            dead: Cell::new(false),
+            edge,
+        });
+        HUB.set(Some(hub.clone()));
+        Ok(hub)
+    }
+
+    /// This thread's loop if it is running and we are in one of its coroutines: then a wait parks instead of blocking.
+    #[inline]
+    pub(crate) fn running(_py: Python<'_>) -> Option<Rc<Hub>> {
+        HUB.with_borrow(|hub| match hub {
+            Some(hub) if hub.is_running() => Some(hub.clone()),
+            _ => None,
+        })
+    }
+
+    /// After fork(2), in the child: the parent's loop is let go of, and every socket blocks like any other.
+    pub(crate) fn abandon(_py: Python<'_>) {
+        if let Some(hub) = HUB.take() {
+            hub.dead.set(true);
+            // Its output is the parent's to send.
+            hub.dirty.take().iter().for_each(|channel| channel.forget_output());
+            // Parked coroutines, the channels and the poller stay as they are: to take them apart would run the
+            // handlers' clean-up a second time.
+            std::mem::forget(hub);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_running(&self) -> bool {
+        self.home.try_borrow().is_ok_and(|home| home.is_some()) && !self.dead.get()
+    }
+
+    pub(crate) fn is_here(&self) -> bool {
+        self.thread == thread_id()
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.get()
+    }
+
+    /// Whether descriptors are watched by edge, once for life; else one-shot, anew for each wait.
+    pub(crate) fn has_edge(&self) -> bool {
+        self.edge
+    }
+
+    // ---- descriptors
+
+    pub(crate) fn watch(&self, channel: &Rc<Channel>) -> PyResult<Token> {
+        // A number that another thread has closed may be this very one.
+        self.read_messages();
+        let (interest, trigger) = if self.edge && channel.is_edge() {
+            (Interest::READABLE | Interest::WRITABLE, Trigger::Edge)
+        } else {
+            (Interest::NONE, Trigger::OneShot)
+        };
+        // SAFETY: the channel's owner calls `close` before it closes the descriptor; see `Channel::close`.
+        let token = unsafe { self.poller.borrow_mut().add_raw(channel.fd(), interest, trigger) }.map_err(from_io)?;
+        let slot = token.to_bits() as u32 as usize;
+        let mut channels = self.channels.borrow_mut();
+        if channels.len() <= slot {
+            channels.resize_with(slot + 1, || None);
+        }
+        channels[slot] = Some(channel.clone());
+        Ok(token)
+    }
+
+    /// Asks for one event, where there are no edges.
+    pub(crate) fn ask(&self, token: Token, interest: Interest) -> PyResult<()> {
+        self.poller.borrow_mut().modify(token, interest, Trigger::OneShot).map_err(from_io)
+    }
+
+    pub(crate) fn forget(&self, token: Token) {
+        if self.dead.get() {
+            return;
+        }
+        if !self.is_here() {
+            return self.send(Message::Forget(token));
+        }
+        if self.poller.borrow_mut().remove(token) {
+            let slot = token.to_bits() as u32 as usize;
+            let channel = self.channels.borrow_mut()[slot].take();
+            drop(channel);
+        }
+    }
+
+    // ---- other threads
+
+    pub(crate) fn send(&self, message: Message) {
+        self.messages.borrow_mut().push(message);
+        // The poller lives as long as the hub.
+        let _ = self.waker.wake();
+    }
+
+    fn read_messages(&self) {
+        if self.messages.borrow().is_empty() {
+            return;
+        }
+        for message in self.messages.take() {
+            match message {
+                Message::Interrupt(channel) => channel.interrupt(self),
+                Message::Forget(token) => self.forget(token),
+            }
+        }
+    }
+
+    // ---- timers
+
+    pub(crate) fn alarm(&self, deadline: Time, alarm: Alarm) -> PyResult<Token> {
+        self.timers.borrow_mut().insert(deadline, alarm).map_err(from_io)
+    }
+
+    pub(crate) fn cancel(&self, token: Token) {
+        let alarm = self.timers.borrow_mut().cancel(token);
+        drop(alarm);
+    }
+
+    fn ring(&self, py: Python<'_>) {
+        if self.timers.borrow().next_deadline().is_none() {
+            return;
+        }
+        let mut due = Vec::new();
+        self.timers.borrow_mut().take_due(Time::now(), &mut due);
+        for token in due {
+            let alarm = self.timers.borrow_mut().cancel(token);
+            match alarm {
+                Some(Alarm::Channel(channel, direction)) => channel.wake(self, direction, Why::TimedOut),
+                Some(Alarm::Greenlet(greenlet)) => self.resume(py, greenlet, Why::TimedOut),
+                None => {}
+            }
+        }
+    }
+
+    // ---- coroutines
+
+    pub(crate) fn resume(&self, _py: Python<'_>, greenlet: Greenlet, why: Why) {
+        self.ready.borrow_mut().push_back(Resume { greenlet, why });
+    }
+
+    pub(crate) fn push(&self, greenlet: Greenlet, why: Why) {
+        self.ready.borrow_mut().push_back(Resume { greenlet, why });
+    }
+
+    /// The greenlet that is about to wait: never the loop's own.
+    pub(crate) fn parkable(&self, py: Python<'_>) -> PyResult<Greenlet> {
+        let current = Greenlet::current(py)?;
+        if self.home.borrow().as_ref().is_some_and(|home| home.is(&current)) {
+            return Err(misuse("this call would wait on the loop's own greenlet, and nothing could ever wake it"));
+        }
+        Ok(current)
+    }
+
+    pub(crate) fn home(&self, py: Python<'_>) -> Option<Greenlet> {
+        self.home.borrow().as_ref().map(|home| home.clone_ref(py))
+    }
+
+    /// Gives way until someone resumes the current greenlet (which has seen to that) and says why.
+    ///
+    /// Goes straight to the next coroutine that is ready, and to the loop only when there is none.
+    pub(crate) fn park(&self, py: Python<'_>) -> PyResult<Why> {
+        self.leave(py)?;
+        self.budget.set(BUDGET);
+        match self.why.take() {
+            Some(Why::Throw(error)) => Err(error),
+            Some(why) => Ok(why),
+            // Someone else switched here: let the caller look again.
+            None => Ok(Why::Ready),
+        }
+    }
+
+    /// Away from the current greenlet; returns when it is switched to again.
+    pub(crate) fn leave(&self, py: Python<'_>) -> PyResult<()> {
+        let next = if self.slice.get() > 0 { self.ready.borrow_mut().pop_front() } else { None };
+        match next {
+            Some(resume) => {
+                self.slice.set(self.slice.get() - 1);
+                self.enter(py, resume)
+            }
+            None => match self.home(py) {
+                Some(home) => home.switch(py),
+                None => Err(misuse("the loop has ended")),
+            },
+        }
+    }
+
+    /// Into a greenlet that is ready.
+    fn enter(&self, py: Python<'_>, resume: Resume) -> PyResult<()> {
+        self.why.replace(Some(resume.why));
+        resume.greenlet.switch(py)
+    }
+
+    /// What `Start` brought to the worker that has just been entered.
+    pub(crate) fn take_job(&self) -> Option<Job> {
+        match self.why.take() {
+            Some(Why::Start(job)) => Some(job),
+            other => {
+                self.why.replace(other);
+                None
+            }
+        }
+    }
+
+    /// Pays for I/O that did not wait. Who never waits gives way now and then.
+    #[inline]
+    pub(crate) fn spend(&self, py: Python<'_>, bytes: usize) -> PyResult<()> {
+        let left = self.budget.get() - 1 - (bytes >> 12) as i32;
+        self.budget.set(left);
+        if left < 0 { self.give_way(py) } else { Ok(()) }
+    }
+
+    /// Behind everyone who is ready, and after a look at the kernel.
+    #[cold]
+    pub(crate) fn give_way(&self, py: Python<'_>) -> PyResult<()> {
+        self.flush(py)?;
+        self.budget.set(BUDGET);
+        let current = self.parkable(py)?;
+        self.resume(py, current, Why::Ready);
+        self.park(py).map(drop)
+    }
+
+    // ---- output that waits
+
+    pub(crate) fn soil(&self, channel: &Rc<Channel>) {
+        self.dirty.borrow_mut().push(channel.clone());
+    }
+
+    /// Sends what the current coroutine has written. Before every park, so that nobody waits for an answer to bytes
+    /// that were never sent.
+    #[inline]
+    pub(crate) fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        loop {
+            let Some(channel) = self.dirty.borrow_mut().pop() else { return Ok(()) };
+            channel.flush_quietly(self, py)?;
+        }
+    }
+
+    // ---- the loop
+
+    /// Runs until `done`. The current greenlet is the loop meanwhile.
+    pub(crate) fn run(self: &Rc<Hub>, py: Python<'_>, main: &Greenlet, done: &dyn Fn() -> bool) -> PyResult<()> {
+        let home = Greenlet::current(py)?;
+        self.home.replace(Some(home));
+        let result = self.turns(py, main, done);
+        self.home.replace(None);
+        result
+    }
+
+    fn turns(&self, py: Python<'_>, main: &Greenlet, done: &dyn Fn() -> bool) -> PyResult<()> {
+        let mut events = Vec::new();
+        loop {
+            self.read_messages();
+            self.ring(py);
+            let slice = self.ready.borrow().len();
+            self.slice.set(slice);
+            while self.slice.get() > 0 {
+                let Some(resume) = self.ready.borrow_mut().pop_front() else { break };
+                self.slice.set(self.slice.get() - 1);
+                self.enter(py, resume)?;
+                if self.dead.get() {
+                    return Err(misuse("forked inside a handler: the child has left the loop"));
+                }
+            }
+            if done() {
+                return Ok(());
+            }
+            if let Err(error) = py.check_signals() {
+                // Where the program waits, as if it had blocked there.
+                self.resume(py, main.clone_ref(py), Why::Throw(error));
+                continue;
+            }
+            self.wait(py, &mut events)?;
+            self.deliver(&events);
+        }
+    }
+
+    fn wait(&self, py: Python<'_>, events: &mut Vec<Event>) -> PyResult<()> {
+        let timeout = if !self.ready.borrow().is_empty() || !self.messages.borrow().is_empty() {
+            Some(Duration::ZERO)
+        } else {
+            self.timers.borrow().next_deadline().map(|deadline| Time::now().until(deadline))
+        };
+        let result = if timeout == Some(Duration::ZERO) {
+            self.poller.borrow_mut().wait(events, timeout)
+        } else {
+            let waiting = Waiting(&self.poller, events);
+            py.detach(move || waiting.wait(timeout))
+        };
+        match result {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => events.clear(),
+            Err(error) => return Err(from_io(error)),
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, events: &[Event]) {
+        for event in events {
+            let slot = event.token().to_bits() as u32 as usize;
+            let channels = self.channels.borrow();
+            let Some(Some(channel)) = channels.get(slot) else { continue };
+            let channel = channel.clone();
+            drop(channels);
+            // Closed by what an earlier event of this batch set going? Nothing has run since the wait, so no.
+            channel.on_event(self, event.ready());
+        }
+    }
+}
+
+/// The wait, for which the GIL is let go of.
+struct Waiting<'a>(&'a RefCell<Poller<'static>>, &'a mut Vec<Event>);
+
+// SAFETY: nothing is sent: `detach` runs its closure on this very thread. The poller is touched by the hub's own thread
+// alone; others send messages.
+unsafe impl Send for Waiting<'_> {}
+
+impl Waiting<'_> {
+    fn wait(self, timeout: Option<Duration>) -> std::io::Result<usize> {
+        self.0.borrow_mut().wait(self.1, timeout)
+    }
+}

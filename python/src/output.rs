@@ -1,0 +1,63 @@
+//! Output that was written and not yet sent.
+
+use std::cell::{Cell, RefCell};
+
+/// Beyond this, a write is sent at once.
+pub(crate) const LIMIT: usize = 64 * 1024;
+/// A buffer that has grown beyond this is given back to the allocator when it is empty.
+const KEEP: usize = 4 * 1024;
+
+#[derive(Default)]
+pub(crate) struct Output {
+    bytes: RefCell<Vec<u8>>,
+    /// Whether the loop knows that there is something to flush.
+    listed: Cell<bool>,
+    /// A flush that nobody asked for has failed: told to the next write.
+    error: Cell<i32>,
+}
+
+impl Output {
+    /// Appends; returns how much waits now, and whether the loop is still to be told.
+    pub(crate) fn append(&self, data: &[u8]) -> (usize, bool) {
+        let mut bytes = self.bytes.borrow_mut();
+        bytes.extend_from_slice(data);
+        (bytes.len(), !self.listed.replace(true))
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.borrow().is_empty()
+    }
+
+    /// What waits, to be sent; `give_back` afterwards.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        self.listed.set(false);
+        self.bytes.take()
+    }
+
+    /// The buffer of a `take`, sent or not, for its capacity.
+    pub(crate) fn give_back(&self, mut buffer: Vec<u8>) {
+        let mut bytes = self.bytes.borrow_mut();
+        if bytes.is_empty() && buffer.capacity() <= KEEP {
+            buffer.clear();
+            *bytes = buffer;
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        self.bytes.take();
+        self.listed.set(false);
+    }
+
+    pub(crate) fn fail(&self, errno: i32) {
+        self.error.set(errno);
+    }
+
+    /// The errno of a failed flush, once.
+    pub(crate) fn take_error(&self) -> Option<i32> {
+        match self.error.take() {
+            0 => None,
+            errno => Some(errno),
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! The methods of a cooperative socket, as `fastsock.Socket` binds them.
+
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fastsock::Time;
+use fastsock::net::{Accept, AcceptPolicy, PeerAddress};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+use std::cell::{Cell, RefCell};
+
+use crate::attached::Attached;
+use crate::channel::{Channel, Direction, Kind, Woken};
+use crate::errors::{from_io, os_error};
+use crate::sys;
+
+/// One descriptor on the loop. `fastsock.Socket` keeps one and binds its methods; it owns no descriptor.
+#[pyclass(frozen, name = "Channel", module = "fastsock._fastsock")]
+pub(crate) struct PyChannel(Attached<Inner>);
+
+struct Inner {
+    channel: Rc<Channel>,
+    /// For listeners.
+    policy: RefCell<Option<AcceptPolicy>>,
+    /// Accepting pauses for want of descriptors until then.
+    paused: Cell<Option<Time>>,
+}
+
+impl PyChannel {
+    #[inline]
+    pub(crate) fn channel<'a>(&'a self, py: Python<'a>) -> &'a Rc<Channel> {
+        &self.0.get(py).channel
+    }
+}
+
+/// Seconds as Python gives them; `None` for no limit.
+pub(crate) fn duration(seconds: Option<f64>) -> PyResult<Option<Duration>> {
+    match seconds {
+        None => Ok(None),
+        Some(s) if s.is_nan() => Err(PyValueError::new_err("Invalid value NaN (not a number)")),
+        Some(s) if s < 0.0 => Err(PyValueError::new_err("Timeout value out of range")),
+        // Longer than anyone waits: the same as none.
+        Some(s) => Ok(Some(Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX))),
+    }
+}
+
+/// What was given to send: the bytes of a `bytes` as they are, other buffers through the buffer protocol.
+pub(crate) enum Data<'a> {
+    Bytes(&'a [u8]),
+    Buffer(PyBuffer<u8>),
+}
+
+impl<'a> Data<'a> {
+    #[inline]
+    pub(crate) fn new(object: &'a Bound<'_, PyAny>) -> PyResult<Data<'a>> {
+        match object.cast::<PyBytes>() {
+            Ok(bytes) => Ok(Data::Bytes(bytes.as_bytes())),
+            Err(_) => PyBuffer::get(object).map(Data::Buffer),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn as_slice(&self) -> PyResult<&[u8]> {
+        match self {
+            Data::Bytes(bytes) => Ok(bytes),
+            Data::Buffer(buffer) if buffer.is_c_contiguous() => {
+                // SAFETY: contiguous, and the export keeps the memory where it is until the `PyBuffer` is dropped. That
+                // someone writes to it meanwhile is the caller's own race, as with the stdlib's sockets: the bytes are
+                // only handed to the kernel.
+                Ok(unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast(), buffer.len_bytes()) })
+            }
+            Data::Buffer(_) => Err(PyValueError::new_err("the buffer must be contiguous")),
+        }
+    }
+}
+
+#[pymethods]
+impl PyChannel {
+    /// `kind`: "stream" or "other" for a socket whose every read and write goes through here, "foreign" for a
+    /// descriptor that is only waited for. `nonblocking`: the descriptor is so already.
+    #[new]
+    #[pyo3(signature = (fd, kind, nonblocking = false))]
+    fn new(fd: i32, kind: &str, nonblocking: bool) -> PyResult<PyChannel> {
+        let kind = match kind {
+            "stream" => Kind::Stream,
+            "other" => Kind::Other,
+            _ => Kind::Foreign,
+        };
+        if kind != Kind::Foreign && !nonblocking && fd >= 0 {
+            sys::set_nonblocking(fd)?;
+        }
+        let channel = Channel::new(fd, kind);
+        Ok(PyChannel(Attached::new(Inner { channel, policy: RefCell::new(None), paused: Cell::new(None) })))
+    }
+
+    #[pyo3(signature = (bufsize, flags = 0, /))]
+    fn recv<'py>(&self, py: Python<'py>, bufsize: isize, flags: i32) -> PyResult<Bound<'py, PyBytes>> {
+        let channel = self.channel(py);
+        let limit = usize::try_from(bufsize).map_err(|_| PyValueError::new_err("negative buffersize in recv"))?;
+        if limit == 0 {
+            return Ok(PyBytes::new(py, b""));
+        }
+        self.in_order(py)?;
+        if flags != 0 {
+            return self.recv_with_flags(py, limit, flags);
+        }
+        channel.receive(py, limit, |bytes| PyBytes::new(py, bytes))
+    }
+
+    #[pyo3(signature = (buffer, nbytes = 0, flags = 0))]
+    fn recv_into(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>, nbytes: isize, flags: i32) -> PyResult<usize> {
+        let channel = self.channel(py);
+        let nbytes = usize::try_from(nbytes).map_err(|_| PyValueError::new_err("negative buffersize in recv_into"))?;
+        let buffer = PyBuffer::<u8>::get(buffer)?;
+        if buffer.readonly() || !buffer.is_c_contiguous() {
+            return Err(PyValueError::new_err("recv_into needs a writable, contiguous buffer"));
+        }
+        let len = if nbytes == 0 { buffer.len_bytes() } else { nbytes };
+        if len > buffer.len_bytes() {
+            return Err(PyValueError::new_err("buffer too small for requested bytes"));
+        }
+        if len == 0 {
+            return Ok(0);
+        }
+        self.in_order(py)?;
+        let n = channel.transfer(py, Direction::Read, || {
+            // SAFETY: writable and contiguous, and the export keeps the memory where it is. No Rust reference to it
+            // outlives this system call, during which the GIL is held.
+            let place = unsafe { std::slice::from_raw_parts_mut(buffer.buf_ptr().cast(), len) };
+            sys::recv(channel.fd(), place, flags)
+        })?;
+        if flags == 0 {
+            channel.moved(Direction::Read, n, len);
+        }
+        channel.pay(py, n)?;
+        Ok(n)
+    }
+
+    #[pyo3(signature = (data, flags = 0, /))]
+    fn send(&self, py: Python<'_>, data: &Bound<'_, PyAny>, flags: i32) -> PyResult<usize> {
+        let channel = self.channel(py);
+        let data = Data::new(data)?;
+        let bytes = data.as_slice()?;
+        channel.flush(py)?;
+        channel.begin_send(py)?;
+        let result = channel.transfer(py, Direction::Write, || sys::send(channel.fd(), bytes, flags));
+        channel.end_send(py);
+        let n = result?;
+        channel.moved(Direction::Write, n, bytes.len());
+        channel.pay(py, n)?;
+        Ok(n)
+    }
+
+    #[pyo3(signature = (data, flags = 0, /))]
+    fn sendall(&self, py: Python<'_>, data: &Bound<'_, PyAny>, flags: i32) -> PyResult<()> {
+        let channel = self.channel(py);
+        let data = Data::new(data)?;
+        channel.flush(py)?;
+        channel.send_all(py, data.as_slice()?, flags)
+    }
+
+    /// The next connection as `(fd, address)`; the descriptor is non-blocking, and the caller's.
+    fn accept<'py>(&self, py: Python<'py>) -> PyResult<(i32, Bound<'py, PyAny>)> {
+        use std::os::fd::IntoRawFd;
+        let inner = self.0.get(py);
+        let channel = &inner.channel;
+        let mut deadline = None;
+        self.in_order(py)?;
+        loop {
+            if channel.fd() < 0 {
+                return Err(os_error(libc::EBADF));
+            }
+            if channel.may(Direction::Read) || channel.loop_here(py).is_none() {
+                let outcome = {
+                    let mut policy = inner.policy.borrow_mut();
+                    // SAFETY: open, and nothing closes it while we hold the GIL.
+                    let fd = unsafe { BorrowedFd::borrow_raw(channel.fd()) };
+                    policy.get_or_insert_with(AcceptPolicy::new).accept(fd).map_err(from_io)?
+                };
+                match outcome {
+                    Accept::Connection(connection) => {
+                        let address = address(py, connection.peer())?;
+                        let is_tcp = connection.peer().ip().is_some();
+                        let fd = connection.into_fd().into_raw_fd();
+                        if is_tcp {
+                            sys::set_nodelay(fd);
+                        }
+                        return Ok((fd, address));
+                    }
+                    Accept::WouldBlock => channel.exhausted(Direction::Read),
+                    Accept::Paused(until) => {
+                        inner.paused.set(Some(until));
+                        return Err(os_error(libc::EMFILE));
+                    }
+                }
+            }
+            channel.wait_for_turn(py, Direction::Read, &mut deadline)?;
+        }
+    }
+
+    /// `(accepted, pauses, refused, aborted)` of a listener.
+    fn accept_stats(&self, py: Python<'_>) -> (u64, u64, u64, u64) {
+        let stats = self.0.get(py).policy.borrow().as_ref().map(AcceptPolicy::stats).unwrap_or_default();
+        (stats.accepted, stats.pauses, stats.refused, stats.aborted)
+    }
+
+    /// Waits until a read would not block; `False` after `timeout` seconds or an `interrupt()`.
+    #[pyo3(signature = (timeout = None))]
+    fn wait_read(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        let inner = self.0.get(py);
+        let channel = &inner.channel;
+        let deadline = duration(timeout)?.map(|timeout| Time::now() + timeout);
+        if let Some(until) = inner.paused.take().filter(|until| *until > Time::now()) {
+            // Whoever comes meanwhile makes no difference: do not even look.
+            channel.exhausted(Direction::Read);
+            let first = deadline.map_or(until, |deadline| deadline.min(until));
+            let woken = channel.wait(py, Direction::Read, Some(first))?;
+            channel.set_ready(Direction::Read);
+            if woken == Woken::Interrupted || Time::now() < until {
+                inner.paused.set(Some(until));
+                return Ok(false);
+            }
+            return Ok(true);
+        }
+        if channel.is_edge() && channel.is_ready(Direction::Read) && channel.loop_here(py).is_some() {
+            channel.pay(py, 0)?;
+            return Ok(true);
+        }
+        Ok(channel.wait(py, Direction::Read, deadline)? == Woken::Ready)
+    }
+
+    /// Waits until a write would not block; `False` after `timeout` seconds.
+    #[pyo3(signature = (timeout = None))]
+    fn wait_write(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        let channel = self.channel(py);
+        let deadline = duration(timeout)?.map(|timeout| Time::now() + timeout);
+        Ok(channel.wait(py, Direction::Write, deadline)? == Woken::Ready)
+    }
+
+    /// After a connect that has begun: waits for its outcome. `False` after `timeout` seconds.
+    #[pyo3(signature = (timeout = None))]
+    fn await_connect(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        self.channel(py).exhausted(Direction::Write);
+        self.wait_write(py, timeout)
+    }
+
+    /// After a call that this channel did not make has met `EAGAIN`: waits for the direction as the timeout allows.
+    fn blocked(&self, py: Python<'_>, write: bool) -> PyResult<()> {
+        let channel = self.channel(py);
+        let direction = if write { Direction::Write } else { Direction::Read };
+        channel.exhausted(direction);
+        channel.wait_for_turn(py, direction, &mut None)
+    }
+
+    /// Ends a `wait_read` early, from any thread.
+    fn interrupt(&self, py: Python<'_>) {
+        self.channel(py).interrupt_from_anywhere();
+    }
+
+    /// Sends what `Writer`s have kept back.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        self.channel(py).flush(py)
+    }
+
+    fn settimeout(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let timeout = duration(timeout)?;
+        if timeout.is_some_and(|t| t.as_secs() > i64::MAX as u64 / 1_000_000_000) && timeout != Some(Duration::MAX) {
+            return Err(PyOverflowError::new_err("timeout doesn't fit into C timeval"));
+        }
+        self.channel(py).set_timeout(timeout);
+        Ok(())
+    }
+
+    fn gettimeout(&self, py: Python<'_>) -> Option<f64> {
+        self.channel(py).timeout().map(|timeout| timeout.as_secs_f64())
+    }
+
+    /// Off the loop, before the descriptor is closed or given away.
+    fn close(&self, py: Python<'_>) {
+        self.channel(py).close();
+    }
+
+    fn fileno(&self, py: Python<'_>) -> i32 {
+        self.channel(py).fd()
+    }
+
+    /// While true, no operation of the socket waits: its server waits elsewhere.
+    #[setter]
+    fn set_impatient(&self, py: Python<'_>, impatient: bool) {
+        self.channel(py).set_impatient(impatient);
+    }
+}
+
+impl PyChannel {
+    /// The rare way, with a buffer of its own.
+    #[cold]
+    fn recv_with_flags<'py>(&self, py: Python<'py>, limit: usize, flags: i32) -> PyResult<Bound<'py, PyBytes>> {
+        let channel = self.channel(py);
+        let mut buffer = vec![0; limit];
+        let mut done = 0;
+        loop {
+            let mut attempt = || sys::recv(channel.fd(), &mut buffer[done..], flags);
+            let n = if flags & libc::MSG_DONTWAIT != 0 {
+                attempt()?
+            } else {
+                channel.transfer(py, Direction::Read, attempt)?
+            };
+            done += n;
+            // A non-blocking descriptor gives what there is; the flag asks for all.
+            if n == 0 || done == limit || flags & libc::MSG_WAITALL == 0 || flags & libc::MSG_PEEK != 0 {
+                return Ok(PyBytes::new(py, &buffer[..done]));
+            }
+        }
+    }
+
+    /// What was written before goes out before.
+    #[inline]
+    fn in_order(&self, py: Python<'_>) -> PyResult<()> {
+        let channel = self.channel(py);
+        // With a loop, the park does it; without, nobody would.
+        if !channel.output.is_empty() && channel.loop_here(py).is_none() { channel.flush(py) } else { Ok(()) }
+    }
+}
+
+/// An address as the socket module gives it.
+fn address<'py>(py: Python<'py>, peer: &PeerAddress) -> PyResult<Bound<'py, PyAny>> {
+    match peer.ip() {
+        Some(std::net::SocketAddr::V4(v4)) => {
+            let tuple = (v4.ip().to_string(), v4.port()).into_pyobject(py)?;
+            Ok(tuple.into_any())
+        }
+        Some(std::net::SocketAddr::V6(v6)) => {
+            let tuple = (v6.ip().to_string(), v6.port(), v6.flowinfo(), v6.scope_id()).into_pyobject(py)?;
+            Ok(tuple.into_any())
+        }
+        None => match peer.unix_bytes() {
+            Some(name) if name.first() == Some(&0) => Ok(PyBytes::new(py, name).into_any()),
+            Some(path) => {
+                use std::os::unix::ffi::OsStrExt;
+                let path = std::ffi::OsStr::from_bytes(path);
+                Ok(path.into_pyobject(py)?.into_any())
+            }
+            None => Ok(PyTuple::empty(py).into_any()),
+        },
+    }
+}

@@ -1,0 +1,297 @@
+//! Coroutines: pooled worker greenlets, and the groups that keep count of what they do.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use fastsock::Time;
+use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
+use pyo3::{intern, wrap_pyfunction};
+
+use crate::attached::Attached;
+use crate::errors::misuse;
+use crate::greenlet::{self, Greenlet};
+use crate::hub::{Alarm, Hub, Why};
+use crate::socket::duration;
+
+/// How many workers without work are kept.
+const POOL: usize = 256;
+
+/// Something for a worker to do.
+pub(crate) struct Job {
+    call: Py<PyAny>,
+    args: Py<PyTuple>,
+    /// The `contextvars` of who started it, copied.
+    context: Py<PyAny>,
+    members: Rc<Members>,
+    id: usize,
+    /// Where the result goes, when someone waits for it.
+    outcome: Option<Rc<Outcome>>,
+}
+
+#[derive(Default)]
+struct Outcome(RefCell<Option<PyResult<Py<PyAny>>>>);
+
+/// The coroutines of a group, and those who wait for them to end.
+#[derive(Default)]
+struct Members {
+    places: RefCell<Vec<Option<Greenlet>>>,
+    free: RefCell<Vec<usize>>,
+    len: Cell<usize>,
+    joiners: RefCell<Vec<Greenlet>>,
+}
+
+impl Members {
+    fn enter(&self, greenlet: Greenlet) -> usize {
+        self.len.set(self.len.get() + 1);
+        let mut places = self.places.borrow_mut();
+        if let Some(id) = self.free.borrow_mut().pop() {
+            places[id] = Some(greenlet);
+            return id;
+        }
+        places.push(Some(greenlet));
+        places.len() - 1
+    }
+
+    fn leave(&self, hub: &Hub, id: usize) {
+        let greenlet = self.places.borrow_mut()[id].take();
+        drop(greenlet);
+        self.free.borrow_mut().push(id);
+        self.len.set(self.len.get() - 1);
+        for joiner in self.joiners.take() {
+            hub.push(joiner, Why::Ready);
+        }
+    }
+}
+
+/// What every worker greenlet runs.
+#[pyfunction]
+fn work(py: Python<'_>) -> PyResult<()> {
+    let hub = Hub::of_thread(py)?;
+    let me = Greenlet::current(py)?;
+    loop {
+        while let Some(job) = hub.take_job() {
+            job.run(py, &hub, &me);
+        }
+        if hub.is_dead() || hub.idle.borrow().len() >= POOL {
+            return Ok(());
+        }
+        let mut idle = hub.idle.borrow_mut();
+        if !idle.iter().rev().take(1).any(|last| last.is(&me)) {
+            idle.push(me.clone_ref(py));
+        }
+        drop(idle);
+        hub.leave(py)?;
+    }
+}
+
+static WORK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static COPY_CONTEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+fn worker(py: Python<'_>, hub: &Hub) -> PyResult<Greenlet> {
+    let pooled = hub.idle.borrow_mut().pop();
+    if let Some(worker) = pooled {
+        return Ok(worker);
+    }
+    let run = WORK.get_or_try_init(py, || -> PyResult<_> { Ok(wrap_pyfunction!(work, py)?.into_any().unbind()) })?;
+    let parent = match hub.home(py) {
+        Some(home) => home,
+        None => Greenlet::current(py)?,
+    };
+    Greenlet::new(py, run.bind(py), &parent)
+}
+
+fn spawn(
+    py: Python<'_>,
+    hub: &Hub,
+    members: &Rc<Members>,
+    call: Py<PyAny>,
+    args: Py<PyTuple>,
+    outcome: Option<Rc<Outcome>>,
+) -> PyResult<Greenlet> {
+    let worker = worker(py, hub)?;
+    let copy = COPY_CONTEXT
+        .get_or_try_init(py, || -> PyResult<_> { Ok(py.import("contextvars")?.getattr("copy_context")?.unbind()) })?;
+    let context = copy.bind(py).call0()?.unbind();
+    let id = members.enter(worker.clone_ref(py));
+    let job = Job { call, args, context, members: members.clone(), id, outcome };
+    hub.push(worker.clone_ref(py), Why::Start(job));
+    Ok(worker)
+}
+
+impl Job {
+    fn run(self, py: Python<'_>, hub: &Hub, me: &Greenlet) {
+        // By the worker itself: greenlet takes one that is parked without a Python frame for one that runs elsewhere.
+        let result = me
+            .set_context(py, self.context.bind(py))
+            .and_then(|()| self.call.bind(py).call1(self.args.bind(py)).map(Bound::unbind));
+        // What it wrote goes out even when nothing waits any more.
+        let flushed = hub.flush(py);
+        let result = result.and_then(|value| flushed.map(|()| value));
+        if let Some(outcome) = &self.outcome {
+            outcome.0.replace(Some(result));
+        } else if let Err(error) = result {
+            report(py, hub, error);
+        }
+        let _ = me.set_context(py, py.None().bind(py));
+        let Job { call, args, context, members, id, .. } = self;
+        // Their destructors may run anything; do it while this is still a coroutine like any other.
+        drop((call, args, context));
+        members.leave(hub, id);
+    }
+}
+
+thread_local! {
+    /// The coroutine that `run` waits for: Ctrl-C is raised there.
+    static MAIN: RefCell<Option<Greenlet>> = const { RefCell::new(None) };
+}
+
+/// What a coroutine raised and nobody caught: Ctrl-C goes to who runs the loop, an exit is quiet, the rest is shown as
+/// `threading` shows it.
+#[cold]
+fn report(py: Python<'_>, hub: &Hub, error: PyErr) {
+    if greenlet::is_exit(py, &error) {
+        return;
+    }
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        let main = MAIN.with_borrow(|main| main.as_ref().map(|main| main.clone_ref(py)));
+        if let Some(main) = main {
+            hub.push(main, Why::Throw(error));
+        }
+        return;
+    }
+    if error.is_instance_of::<PySystemExit>(py) {
+        return;
+    }
+    let shown = || -> PyResult<()> {
+        let threading = py.import("threading")?;
+        let thread = threading.call_method0("current_thread")?;
+        let parts = (error.get_type(py), error.value(py), error.traceback(py), thread);
+        let args = threading.getattr("ExceptHookArgs")?.call1((parts,))?;
+        threading.call_method1("excepthook", (args,)).map(drop)
+    };
+    if let Err(failure) = shown() {
+        failure.write_unraisable(py, None);
+    }
+}
+
+/// Coroutines that belong together: those of one server.
+#[pyclass(frozen, module = "fastsock._fastsock")]
+pub(crate) struct Group(Attached<Rc<Members>>);
+
+#[pymethods]
+impl Group {
+    #[new]
+    fn new() -> Group {
+        Group(Attached::new(Rc::default()))
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.0.get(py).len.get()
+    }
+
+    /// Starts `call(*args)` as a coroutine on this thread's loop; it begins at the next wait of the caller.
+    #[pyo3(signature = (call, *args))]
+    fn spawn(&self, py: Python<'_>, call: Py<PyAny>, args: Py<PyTuple>) -> PyResult<()> {
+        let hub = Hub::of_thread(py)?;
+        spawn(py, &hub, self.0.get(py), call, args, None).map(drop)
+    }
+
+    /// Waits until fewer than `below` coroutines are left, or `timeout` seconds; whether it came to that. On the loop only.
+    #[pyo3(signature = (below = 1, timeout = None))]
+    fn join(&self, py: Python<'_>, below: usize, timeout: Option<f64>) -> PyResult<bool> {
+        let members = self.0.get(py);
+        let deadline = duration(timeout)?.map(|timeout| Time::now() + timeout);
+        while members.len.get() >= below {
+            if deadline.is_some_and(|deadline| Time::now() >= deadline) {
+                return Ok(false);
+            }
+            let Some(hub) = Hub::running(py) else {
+                return Err(misuse("join() waits on the loop: call it in a coroutine"));
+            };
+            let me = hub.parkable(py)?;
+            hub.flush(py)?;
+            members.joiners.borrow_mut().push(me.clone_ref(py));
+            let alarm = deadline.map(|deadline| hub.alarm(deadline, Alarm::Greenlet(me.clone_ref(py)))).transpose()?;
+            let result = hub.park(py);
+            alarm.into_iter().for_each(|alarm| hub.cancel(alarm));
+            members.joiners.borrow_mut().retain(|joiner| !joiner.is(&me));
+            result?;
+        }
+        Ok(true)
+    }
+
+    /// Raises `GreenletExit` in every coroutine that is left, where it waits. Returns how many there were. On the
+    /// group's own thread only; `join` waits for their clean-up.
+    fn kill(&self, py: Python<'_>) -> PyResult<usize> {
+        let hub = Hub::of_thread(py)?;
+        let me = Greenlet::current(py)?;
+        let mut others = Vec::new();
+        for greenlet in self.0.get(py).places.borrow().iter().flatten() {
+            if !greenlet.is(&me) {
+                others.push(greenlet.clone_ref(py));
+            }
+        }
+        let count = others.len();
+        for greenlet in others {
+            hub.push(greenlet, Why::Throw(greenlet::exit(py)?));
+        }
+        Ok(count)
+    }
+}
+
+/// Calls `call(*args)` as a coroutine and runs this thread's loop until it returns. In a coroutine already: just
+/// calls it.
+#[pyfunction]
+#[pyo3(signature = (call, *args))]
+pub(crate) fn run(py: Python<'_>, call: Py<PyAny>, args: Py<PyTuple>) -> PyResult<Py<PyAny>> {
+    let hub = Hub::of_thread(py)?;
+    if hub.is_running() {
+        return call.bind(py).call1(args.bind(py)).map(Bound::unbind);
+    }
+    let members = Rc::new(Members::default());
+    let outcome = Rc::new(Outcome::default());
+    let main = spawn(py, &hub, &members, call, args, Some(outcome.clone()))?;
+    MAIN.set(Some(main.clone_ref(py)));
+    let ended = || members.len.get() == 0;
+    let result = hub.run(py, &main, &ended);
+    MAIN.set(None);
+    result?;
+    outcome.0.take().unwrap_or_else(|| Err(misuse("the coroutine ended without a result")))
+}
+
+/// Waits `seconds` on the loop (off it, as `time.sleep`). 0 lets everyone else have a turn.
+#[pyfunction]
+pub(crate) fn sleep(py: Python<'_>, seconds: f64) -> PyResult<()> {
+    let Some(hub) = Hub::running(py) else {
+        return py.import("time")?.call_method1(intern!(py, "sleep"), (seconds,)).map(drop);
+    };
+    let duration = duration(Some(seconds))?.unwrap_or_default();
+    if duration.is_zero() {
+        return hub.give_way(py);
+    }
+    let deadline = Time::now() + duration;
+    hub.flush(py)?;
+    while Time::now() < deadline {
+        let me = hub.parkable(py)?;
+        let alarm = hub.alarm(deadline, Alarm::Greenlet(me))?;
+        let result = hub.park(py);
+        hub.cancel(alarm);
+        result?;
+    }
+    Ok(())
+}
+
+/// Whether the caller is a coroutine on this thread's running loop.
+#[pyfunction]
+pub(crate) fn in_loop(py: Python<'_>) -> bool {
+    Hub::running(py).is_some_and(|hub| hub.parkable(py).is_ok())
+}
+
+/// For `os.register_at_fork`: the child leaves the loop.
+#[pyfunction]
+pub(crate) fn after_fork_in_child(py: Python<'_>) {
+    Hub::abandon(py);
+}
