@@ -2,8 +2,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
-use super::{Reactor, Running};
-use crate::{Event, Time};
+use super::handler::Handler;
+use super::{Callback, Reactor, Running};
+use crate::{Event, Time, Token};
 
 impl<C> Reactor<C> {
     /// Calls back for all that the last [`wait`](Self::wait) harvested and for the timers due now; never blocks. Returns the
@@ -15,8 +16,8 @@ impl<C> Reactor<C> {
     /// A callback that panics loses its source, timer or waker; the panic goes on to the caller, and the reactor can
     /// be used again.
     ///
-    /// A callback may even put another reactor in this one's place (`mem::replace`): the dispatch ends there, and the
-    /// source, timer or waker whose callback did so is dropped.
+    /// A callback may even put another reactor in this one's place (`mem::replace`): the dispatch ends there, and each of
+    /// the two goes on with its next.
     ///
     /// # Errors
     /// `EBUSY`: called inside a callback.
@@ -28,14 +29,20 @@ impl<C> Reactor<C> {
 
     pub(super) fn deliver_guarded(&mut self, context: &mut C) -> usize {
         let running = self.dispatching.clone();
-        running.set(true);
+        running.now.set(true);
         let result = catch_unwind(AssertUnwindSafe(|| self.deliver(context, &running)));
-        running.set(false);
+        running.now.set(false);
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    fn deliver(&mut self, context: &mut C, running: &Running) -> usize {
+    fn deliver(&mut self, context: &mut C, running: &Rc<Running<C>>) -> usize {
         let mut count = 0;
+        match running.left_over.take() {
+            None => {}
+            Some(Callback::Source(token, handler)) => self.put_back(token, handler),
+            Some(Callback::Timer(token, callback)) => self.put_timer_back(token, callback),
+            Some(Callback::Waker(token, callback)) => self.put_waker_back(token, callback),
+        }
         if self.due_cursor == self.due.len() {
             self.due.clear();
             self.due_cursor = 0;
@@ -61,18 +68,18 @@ impl<C> Reactor<C> {
 
     /// Neither stopped nor replaced by a callback.
     #[inline]
-    pub(super) fn goes_on(&self, running: &Running) -> bool {
+    pub(super) fn goes_on(&self, running: &Rc<Running<C>>) -> bool {
         !self.stopped && self.is_same(running)
     }
 
     /// Whether this is still the reactor whose dispatch runs.
     #[inline]
-    pub(super) fn is_same(&self, running: &Running) -> bool {
+    pub(super) fn is_same(&self, running: &Rc<Running<C>>) -> bool {
         Rc::ptr_eq(&self.dispatching, running)
     }
 
     #[inline]
-    fn deliver_event(&mut self, event: Event, context: &mut C, running: &Running) -> bool {
+    fn deliver_event(&mut self, event: Event, context: &mut C, running: &Rc<Running<C>>) -> bool {
         let token = event.token();
         // Removed since the wait, by an earlier callback?
         if !self.poller.contains(token) {
@@ -90,9 +97,19 @@ impl<C> Reactor<C> {
             drop(handler);
             resume_unwind(panic);
         }
-        if ours && self.poller.contains(token) {
-            self.handlers[slot] = Some(handler);
+        if ours {
+            self.put_back(token, handler);
+        } else {
+            running.left_over.set(Some(Callback::Source(token, handler)));
         }
         true
+    }
+
+    /// After its callback, unless that has removed it.
+    #[inline]
+    fn put_back(&mut self, token: Token, handler: Box<dyn Handler<C>>) {
+        if self.poller.contains(token) {
+            self.handlers[token.slot() as usize] = Some(handler);
+        }
     }
 }

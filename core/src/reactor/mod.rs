@@ -74,14 +74,26 @@ pub struct Reactor<C> {
     cursor: usize,
     due: Vec<Token>,
     due_cursor: usize,
-    dispatching: Running,
+    dispatching: Rc<Running<C>>,
     stopped: bool,
     timers_fired: u64,
 }
 
-/// Whether callbacks are being called. Shared with the `dispatch` that calls them: a callback has `&mut Reactor` and may
-/// move the reactor elsewhere, with another in its place.
-type Running = Rc<Cell<bool>>;
+/// A dispatch, shared by it with its reactor: a callback has `&mut Reactor` and may move the reactor elsewhere, with
+/// another in its place.
+struct Running<C> {
+    /// Whether callbacks are being called.
+    now: Cell<bool>,
+    /// The callback that moved the reactor away: it goes back to its place in the reactor's next dispatch.
+    left_over: Cell<Option<Callback<C>>>,
+}
+
+/// What is out of its place while it is called.
+enum Callback<C> {
+    Source(Token, Box<dyn Handler<C>>),
+    Timer(Token, timers::Callback<C>),
+    Waker(Token, wakers::Callback<C>),
+}
 
 impl<C> Reactor<C> {
     /// A reactor on the backend that [`Backend::from_env`] names.
@@ -106,7 +118,7 @@ impl<C> Reactor<C> {
             cursor: 0,
             due: Vec::new(),
             due_cursor: 0,
-            dispatching: Running::default(),
+            dispatching: Rc::new(Running { now: Cell::new(false), left_over: Cell::new(None) }),
             stopped: false,
             timers_fired: 0,
         })
@@ -222,7 +234,7 @@ impl<C> Reactor<C> {
     }
 
     fn not_dispatching(&self) -> io::Result<()> {
-        if self.dispatching.get() {
+        if self.dispatching.now.get() {
             return Err(error::with(
                 libc::EBUSY,
                 "the reactor is running already: inside a callback, return instead of waiting",

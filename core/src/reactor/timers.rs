@@ -1,12 +1,13 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::{Reactor, Running};
 use crate::time::nanos;
 use crate::{Repeat, Time, Token, error};
 
-type Callback<C> = Box<dyn FnMut(&mut Reactor<C>, &mut C, Token, u64)>;
+pub(super) type Callback<C> = Box<dyn FnMut(&mut Reactor<C>, &mut C, Token, u64)>;
 
 pub(super) struct Timer<C> {
     deadline: Time,
@@ -63,7 +64,7 @@ impl<C> Reactor<C> {
     }
 
     /// Fires a timer, unless it was cancelled or set anew since it became due.
-    pub(super) fn fire(&mut self, token: Token, context: &mut C, running: &Running) -> bool {
+    pub(super) fn fire(&mut self, token: Token, context: &mut C, running: &Rc<Running<C>>) -> bool {
         if !self.timers.is_due(token) {
             return false;
         }
@@ -94,24 +95,24 @@ impl<C> Reactor<C> {
             drop(callback);
             resume_unwind(panic);
         }
-        if !ours {
-            return true;
-        }
-        // Cancelled by its own callback: then `callback` is dropped here.
-        let Some(timer) = self.timers.get_mut(token) else { return true };
-        timer.callback = Some(callback);
-        if self.timers.is_due(token) {
-            self.after_callback(token);
+        if ours {
+            self.put_timer_back(token, callback);
+        } else {
+            running.left_over.set(Some(super::Callback::Timer(token, callback)));
         }
         true
     }
 
-    /// What becomes of a timer that its callback neither cancelled nor re-armed.
-    fn after_callback(&mut self, token: Token) {
-        match self.timers.get_mut(token).map(|timer| timer.repeat) {
-            Some(Repeat::FixedDelay(delay)) => {
-                let _ = self.rearm_timer(token, delay);
-            }
+    pub(super) fn put_timer_back(&mut self, token: Token, callback: Callback<C>) {
+        // Cancelled by its own callback: then `callback` is dropped here.
+        let Some(timer) = self.timers.get_mut(token) else { return };
+        timer.callback = Some(callback);
+        let repeat = timer.repeat;
+        if !self.timers.is_due(token) {
+            return;
+        }
+        match repeat {
+            Repeat::FixedDelay(delay) => drop(self.rearm_timer(token, delay)),
             _ => drop(self.timers.cancel(token)),
         }
     }

@@ -1,12 +1,13 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Reactor, Running};
 use crate::{Token, Waker};
 
-type Callback<C> = Box<dyn FnMut(&mut Reactor<C>, &mut C, Token)>;
+pub(super) type Callback<C> = Box<dyn FnMut(&mut Reactor<C>, &mut C, Token)>;
 
 /// One callback behind the reactor's only waking descriptor.
 pub(super) struct Notify<C> {
@@ -40,7 +41,7 @@ impl<C> Reactor<C> {
 
     /// Calls the callbacks of the wakers that were used. The poller stays woken until every one was asked: a stop or a
     /// panic in between keeps the others for the next turn.
-    pub(super) fn notify(&mut self, context: &mut C, running: &Running) -> usize {
+    pub(super) fn notify(&mut self, context: &mut C, running: &Rc<Running<C>>) -> usize {
         let mut count = 0;
         for slot in 0..self.notifies.slots() {
             let Some(token) = self.notifies.token_at(slot) else { continue };
@@ -59,8 +60,10 @@ impl<C> Reactor<C> {
                 drop(callback);
                 resume_unwind(panic);
             }
-            if let Some(notify) = self.notifies.get_mut(token).filter(|_| ours) {
-                notify.callback = Some(callback);
+            if ours {
+                self.put_waker_back(token, callback);
+            } else {
+                running.left_over.set(Some(super::Callback::Waker(token, callback)));
             }
             if !self.goes_on(running) {
                 return count;
@@ -68,5 +71,11 @@ impl<C> Reactor<C> {
         }
         self.poller.take_woken();
         count
+    }
+
+    pub(super) fn put_waker_back(&mut self, token: Token, callback: Callback<C>) {
+        if let Some(notify) = self.notifies.get_mut(token) {
+            notify.callback = Some(callback);
+        }
     }
 }

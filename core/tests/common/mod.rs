@@ -120,6 +120,14 @@ pub(crate) fn read_some(stream: &mut impl Read, most: usize) -> Option<Vec<u8>> 
     }
 }
 
+/// Whether the other end has been closed: read to its end, or reset because it left bytes unread.
+pub(crate) fn is_closed(stream: &mut impl Read) -> bool {
+    match stream.read(&mut [0; 1]) {
+        Ok(n) => n == 0,
+        Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+    }
+}
+
 /// Writes until the stream takes no more.
 pub(crate) fn fill(stream: &mut impl Write) -> usize {
     let mut sum = 0;

@@ -1,0 +1,264 @@
+//! Timers of a reactor: order, repetition, changes from inside callbacks.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::cell::Cell;
+use std::io::Write;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use common::{LONG, errno, for_each_backend, streams};
+use fastsock::{Interest, Reactor, Repeat, Time, Token, Trigger};
+
+const MS: Duration = Duration::from_millis(1);
+
+type Log = Vec<u32>;
+
+#[test]
+fn they_fire_in_the_order_of_their_deadlines_and_never_early() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
+        let start = Time::now();
+        for ms in [5, 1, 3, 4, 2] {
+            let deadline = start + MS * ms;
+            let callback = move |_: &mut Reactor<Log>, log: &mut Log, _, passed| {
+                assert!(Time::now() >= deadline, "early");
+                assert_eq!(passed, 1);
+                log.push(ms);
+            };
+            reactor.timer_at(deadline, callback).unwrap();
+        }
+        let mut log = Log::new();
+        reactor.run(&mut log).unwrap();
+        assert_eq!(log, [1, 2, 3, 4, 5]);
+        assert_eq!(reactor.stats().timers_fired, 5);
+    });
+}
+
+#[test]
+fn equal_deadlines_fire_in_the_order_in_which_they_were_set() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
+        let deadline = Time::now();
+        for i in 0..1000 {
+            reactor.timer_at(deadline, move |_, log, _, _| log.push(i)).unwrap();
+        }
+        let mut log = Log::new();
+        reactor.turn(&mut log, Some(LONG)).unwrap();
+        assert!(log.iter().copied().eq(0..1000));
+    });
+}
+
+#[test]
+fn a_timer_of_no_delay_that_sets_itself_again_starves_nobody() {
+    for_each_backend(|backend| {
+        let (a, mut b) = streams();
+        b.write_all(b"x").unwrap();
+        let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
+        reactor
+            .timer(Duration::ZERO, |reactor, log, token, _| {
+                log.push(1);
+                reactor.rearm_timer(token, Duration::ZERO).unwrap();
+            })
+            .unwrap();
+        reactor.add(a, Interest::READABLE, Trigger::Level, |_, log: &mut Log, _, _| log.push(2)).unwrap();
+        reactor.timer(Duration::ZERO, |_, log, _, _| log.push(3)).unwrap();
+        let mut log = Log::new();
+        reactor.turn(&mut log, Some(LONG)).unwrap();
+        assert_eq!(log, [1, 3, 2], "once a turn");
+        reactor.turn(&mut log, Some(LONG)).unwrap();
+        assert_eq!(log, [1, 3, 2, 1, 2]);
+    });
+}
+
+#[test]
+fn a_timer_set_by_a_timer_for_now_fires_in_the_next_turn() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
+        reactor
+            .timer(Duration::ZERO, |reactor, log, _, _| {
+                log.push(1);
+                reactor.timer_at(Time::from_nanos(0), |_, log, _, _| log.push(2)).unwrap();
+            })
+            .unwrap();
+        let mut log = Log::new();
+        reactor.turn(&mut log, Some(LONG)).unwrap();
+        assert_eq!(log, [1]);
+        reactor.run(&mut log).unwrap();
+        assert_eq!(log, [1, 2]);
+    });
+}
+
+#[test]
+fn a_one_shot_timer_set_again_from_its_own_callback_goes_on_and_is_gone_when_not() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
+        let start = Instant::now();
+        let token = reactor
+            .timer(MS, |reactor, log, token, _| {
+                log.push(log.len() as u32);
+                if log.len() < 3 {
+                    reactor.rearm_timer(token, MS).unwrap();
+                }
+            })
+            .unwrap();
+        let mut log = Log::new();
+        reactor.run(&mut log).unwrap();
+        assert!(log == [0, 1, 2] && start.elapsed() >= 3 * MS);
+        assert!(!reactor.contains(token) && !reactor.remove(token));
+        assert_eq!(errno(reactor.rearm_timer(token, MS)), libc::ENOENT);
+    });
+}
+
+#[test]
+fn a_timer_may_cancel_another_that_is_due_in_the_same_turn() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
+        let second: Rc<Cell<Option<Token>>> = Rc::default();
+        let victim = second.clone();
+        let now = Time::now();
+        reactor
+            .timer_at(now, move |reactor, log, token, _| {
+                log.push(1);
+                assert!(reactor.remove(victim.get().unwrap()));
+                assert!(reactor.remove(token), "itself too");
+            })
+            .unwrap();
+        second.set(Some(reactor.timer_at(now, |_, log, _, _| log.push(2)).unwrap()));
+        reactor.timer_at(now, |_, log, _, _| log.push(3)).unwrap();
+        let mut log = Log::new();
+        reactor.run(&mut log).unwrap();
+        assert_eq!(log, [1, 3]);
+    });
+}
+
+#[test]
+fn a_timer_may_put_off_another_that_is_due_in_the_same_turn() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
+        let second: Rc<Cell<Option<Token>>> = Rc::default();
+        let other = second.clone();
+        let now = Time::now();
+        reactor
+            .timer_at(now, move |reactor, _, _, _| reactor.rearm_timer(other.get().unwrap(), 5 * MS).unwrap())
+            .unwrap();
+        second.set(Some(reactor.timer_at(now, |_, log, _, _| log.push(2)).unwrap()));
+        let (mut log, start) = (Log::new(), Instant::now());
+        reactor.turn(&mut log, Some(LONG)).unwrap();
+        assert!(log.is_empty());
+        reactor.run(&mut log).unwrap();
+        assert!(log == [2] && start.elapsed() >= 5 * MS);
+    });
+}
+
+#[test]
+fn fixed_rate_keeps_its_grid_and_counts_what_it_missed() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Vec<(Time, u64)>>::with_backend(backend).unwrap();
+        // Ten periods late from the start.
+        let period = 2 * MS;
+        let late = Time::now().as_nanos() - 10 * period.as_nanos() as u64;
+        let first = Time::from_nanos(late);
+        let token = reactor
+            .timer_repeating(first, Repeat::FixedRate(period), |reactor, log, token, passed| {
+                log.push((Time::now(), passed));
+                if log.len() == 5 {
+                    assert!(reactor.remove(token));
+                }
+            })
+            .unwrap();
+        let mut log = Vec::new();
+        reactor.run(&mut log).unwrap();
+        assert!(!reactor.contains(token));
+        assert!(log[0].1 >= 11, "{log:?}");
+        let mut periods = 0;
+        for &(at, passed) in &log {
+            periods += passed;
+            // The call that tells of the n-th deadline comes after that deadline, and before the next one's call.
+            let deadline = first + period * (periods as u32 - 1);
+            assert!(at >= deadline, "{log:?}");
+        }
+        let end = log[4].0;
+        assert!(end < first + period * (periods as u32 + 100), "no deadline was made up for late: {log:?}");
+    });
+}
+
+#[test]
+fn fixed_delay_begins_at_the_end_of_the_callback() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Vec<(Time, Time)>>::with_backend(backend).unwrap();
+        reactor
+            .timer_repeating(Time::now(), Repeat::FixedDelay(3 * MS), |reactor, log, token, passed| {
+                assert_eq!(passed, 1);
+                let begin = Time::now();
+                // A callback that takes its time.
+                while begin.until(Time::now()) < MS {
+                    std::hint::spin_loop();
+                }
+                log.push((begin, Time::now()));
+                if log.len() == 4 {
+                    reactor.remove(token);
+                }
+            })
+            .unwrap();
+        let mut log = Vec::new();
+        reactor.run(&mut log).unwrap();
+        for pair in log.windows(2) {
+            assert!(pair[1].0 - pair[0].1 >= 3 * MS);
+        }
+    });
+}
+
+#[test]
+fn a_repeating_timer_fires_once_a_turn_however_late() {
+    for_each_backend(|backend| {
+        for repeat in [
+            Repeat::FixedRate(Duration::from_nanos(1)),
+            Repeat::FixedDelay(Duration::ZERO),
+            Repeat::FixedRate(Duration::ZERO),
+        ] {
+            let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
+            reactor.timer_repeating(Time::from_nanos(0), repeat, |_, log, _, _| log.push(1)).unwrap();
+            let mut log = Log::new();
+            for turn in 1..=4 {
+                reactor.turn(&mut log, Some(LONG)).unwrap();
+                assert_eq!(log.len(), turn);
+            }
+        }
+    });
+}
+
+#[test]
+fn huge_delays_and_periods_are_clamped() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
+        reactor.timer(Duration::MAX, |_, log, _, _| log.push(1)).unwrap();
+        for repeat in [Repeat::FixedRate(Duration::MAX), Repeat::FixedDelay(Duration::MAX)] {
+            reactor.timer_repeating(Time::now(), repeat, |_, log, _, _| log.push(2)).unwrap();
+        }
+        reactor.timer_repeating(Time::NEVER, Repeat::FixedRate(MS), |_, log, _, _| log.push(3)).unwrap();
+        let far = reactor.timer(MS, |_, log, _, _| log.push(4)).unwrap();
+        reactor.rearm_timer(far, Duration::from_nanos(u64::MAX - 5)).unwrap();
+        let mut log = Log::new();
+        reactor.turn(&mut log, Some(LONG)).unwrap();
+        assert_eq!(log, [2, 2]);
+        assert_eq!(reactor.turn(&mut log, Some(2 * MS)).unwrap(), 0);
+        assert_eq!(log, [2, 2]);
+    });
+}
+
+#[test]
+fn the_nearest_deadline_ends_the_wait_and_the_callers_timeout_does_too() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
+        reactor.timer(Duration::from_secs(3600), |_, log, _, _| log.push(1)).unwrap();
+        let mut log = Log::new();
+        let start = Instant::now();
+        reactor.turn(&mut log, Some(2 * MS)).unwrap();
+        assert!(log.is_empty() && start.elapsed() >= 2 * MS);
+        reactor.timer(3 * MS, |_, log, _, _| log.push(2)).unwrap();
+        reactor.turn(&mut log, None).unwrap();
+        assert!(log == [2] && start.elapsed() < LONG);
+    });
+}
