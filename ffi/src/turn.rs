@@ -1,0 +1,95 @@
+//! One wait and what follows from it: the only place from which C's callbacks are reached.
+
+use std::time::Duration;
+
+use fastsock::{Event, Reactor};
+
+use crate::error::{Code, Result};
+use crate::event::fsock_event;
+use crate::guard::contain;
+use crate::home::fsock_loop;
+
+/// The context of every callback: whose turn it is, and where events without a callback go.
+pub(crate) struct Turn {
+    home: *mut fsock_loop,
+    out: *mut fsock_event,
+    room: usize,
+    pub(crate) len: usize,
+}
+
+impl Turn {
+    /// A turn in which nobody takes events.
+    ///
+    /// # Safety
+    /// The loop is alive, on its own thread and not inside a callback; see [`take`](Self::take).
+    pub(crate) unsafe fn of(home: *mut fsock_loop) -> Turn {
+        Turn { home, out: std::ptr::null_mut(), room: 0, len: 0 }
+    }
+
+    /// A turn whose events go to C's array.
+    ///
+    /// # Safety
+    /// As [`of`](Self::of); `out` has room for that many.
+    pub(crate) unsafe fn into_array(home: *mut fsock_loop, out: *mut fsock_event, room: usize) -> Turn {
+        Turn { home, out, room, len: 0 }
+    }
+
+    /// Takes an event that has no callback. One that has no place either is kept for the next wait, and the
+    /// dispatch ends there: what was harvested with it stays in the reactor.
+    #[inline]
+    pub(crate) fn push(&mut self, reactor: &mut Reactor<Turn>, event: Event) {
+        if self.len < self.room {
+            // SAFETY: below the array's length, as promised to `into_array`.
+            unsafe { self.out.add(self.len).write(event.into()) };
+            self.len += 1;
+        } else {
+            // SAFETY: the loop is alive for the whole turn.
+            unsafe { &*self.home }.kept.set(Some(event));
+            reactor.stop();
+        }
+    }
+
+    /// Calls into C, from where this loop is used through `reactor` until the call returns.
+    #[inline]
+    pub(crate) fn call(&self, reactor: &mut Reactor<Turn>, callback: impl FnOnce(*mut fsock_loop)) {
+        // SAFETY: the loop is alive for the whole turn: `fsock_loop_free` only marks it while it is busy.
+        let home = unsafe { &*self.home };
+        // Freed by an earlier callback of this turn.
+        if home.freed.get() {
+            return;
+        }
+        home.reactor.set(reactor);
+        // What the callback before this one removed, itself included, is given back first.
+        if home.has_buried() {
+            home.call_buried();
+        }
+        if !home.freed.get() {
+            callback(self.home);
+        }
+    }
+
+    /// Waits and calls back.
+    ///
+    /// `Err(CLOSED)` means that a callback has freed the loop: it must not be touched again.
+    ///
+    /// # Safety
+    /// As promised to [`of`](Self::of).
+    pub(crate) unsafe fn take(&mut self, timeout: Option<Duration>) -> Result<usize> {
+        // SAFETY: alive, as promised.
+        let home = unsafe { &*self.home };
+        let (root, room) = (home.root, if self.out.is_null() { usize::MAX } else { self.room - self.len });
+        // SAFETY: nothing else uses the reactor outside of callbacks, and `wait` makes none.
+        unsafe { &mut *root }.wait_at_most(room, timeout)?;
+        home.busy.set(true);
+        // SAFETY: callbacks reach the reactor through the reference that it hands to them (see `call`), never through
+        // `root`, so this is the only path to it for as long as dispatch runs.
+        let result = contain(|| unsafe { &mut *root }.dispatch(self));
+        if !home.freed.get() {
+            home.reactor.set(root);
+        }
+        home.busy.set(false);
+        // SAFETY: alive, as promised, and `home` is not used after this when it says that the loop is gone.
+        unsafe { fsock_loop::settle(self.home) }?;
+        Ok(result.ok_or(Code::PANIC)??)
+    }
+}
