@@ -1,0 +1,48 @@
+/* A descriptor that is closed before its source is removed: no crash, no other source is hurt, drop is called once. */
+#include "check.h"
+
+static void on_ready(fsock_loop *loop, uint64_t token, uint32_t ready, void *user) {
+    (void)loop, (void)token, (void)ready;
+    ++*(int *)user;
+}
+
+int main(void) {
+    fsock_loop *loop = new_loop();
+    int old_pair[2], new_pair[2], dropped[2] = {0, 0};
+    uint64_t old_token, new_token;
+    make_pair(old_pair);
+    CHECK_IS(fsock_add_callback(loop, old_pair[0], FSOCK_READABLE, 0, on_ready, &dropped[0], count_drop, &old_token), 0);
+    /* The mistake. The number is used again at once. */
+    close_pair(old_pair);
+    make_pair(new_pair);
+    CHECK(new_pair[0] == old_pair[0]);
+    if (is_epoll(loop)) {
+        /* The kernel has noticed. */
+        CHECK_IS(fsock_add_callback(loop, new_pair[0], FSOCK_READABLE, 0, on_ready, &dropped[1], count_drop, &new_token),
+                 0);
+        CHECK_IS(fsock_remove(loop, old_token), FSOCK_E_STALE);
+        CHECK_IS(fsock_remove(loop, new_token), 0);
+        CHECK(dropped[1] == 1);
+    } else {
+        /* Nobody can: the old source has to go first. */
+        CHECK_IS(fsock_add_callback(loop, new_pair[0], FSOCK_READABLE, 0, on_ready, &dropped[1], count_drop, &new_token),
+                 -EEXIST);
+        CHECK_IS(fsock_remove(loop, old_token), 0);
+        CHECK(dropped[0] == 1 && dropped[1] == 0);
+    }
+    CHECK_IS(fsock_loop_free(loop), 0);
+    CHECK(dropped[0] == 1);
+    close_pair(new_pair);
+
+    /* Closed and not used again: remove works as ever. */
+    loop = new_loop();
+    dropped[0] = 0;
+    make_pair(old_pair);
+    CHECK_IS(fsock_add_callback(loop, old_pair[0], FSOCK_READABLE, 0, on_ready, &dropped[0], count_drop, &old_token), 0);
+    close_pair(old_pair);
+    CHECK_IS(fsock_loop_run_once(loop, 0), 0);
+    CHECK_IS(fsock_remove(loop, old_token), 0);
+    CHECK(dropped[0] == 1);
+    CHECK_IS(fsock_loop_free(loop), 0);
+    return 0;
+}
