@@ -67,7 +67,7 @@ class _WakeupPipe:
         self.group.spawn(self._drain)
 
     def _drain(self) -> None:
-        channel = Channel(self.reader.fileno(), "foreign")
+        channel = Channel.foreign(self.reader.fileno())
         while True:
             channel.wait_read()
             with contextlib.suppress(BlockingIOError):

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any
 
-from fastsock._fastsock import Channel, Group, in_loop
+from fastsock._fastsock import Channel, Group, in_loop, sleep
 from fastsock.loop import run
 from fastsock.sockets import Socket
 
@@ -149,12 +149,12 @@ class LoopMixIn(socketserver.ThreadingMixIn):
         """Accepts until the shutdown, or ``once``; whether a request came."""
         sock = getattr(self, "socket", None)
         mine = isinstance(sock, Socket)
-        channel = sock._channel if isinstance(sock, Socket) else Channel(self.fileno(), "foreign")  # type: ignore[attr-defined]
+        channel = sock._channel if isinstance(sock, Socket) else Channel.foreign(self.fileno())  # type: ignore[attr-defined]
         channel.impatient = True
         self._listener = channel
         try:
             while not self._BaseServer__shutdown_request:
-                if self._has_room(poll_interval):
+                if self.concurrency is None or self._coroutines().group.join(self.concurrency, poll_interval):
                     ready = channel.wait_read(poll_interval)
                     if self._BaseServer__shutdown_request:
                         break
@@ -171,9 +171,6 @@ class LoopMixIn(socketserver.ThreadingMixIn):
             if not mine:
                 channel.close()
 
-    def _has_room(self, poll_interval: float | None) -> bool:
-        return self.concurrency is None or self._coroutines().group.join(self.concurrency, poll_interval)
-
     def handle_request(self) -> None:
         """Take one request, within ``timeout`` if there is one, and let it and the earlier ones run until they wait.
 
@@ -185,8 +182,6 @@ class LoopMixIn(socketserver.ThreadingMixIn):
             self.handle_timeout()  # type: ignore[attr-defined]
 
     def _take_one(self, timeout: float | None) -> bool:
-        from fastsock.loop import sleep
-
         came = self._serve(timeout, once=True)
         sleep(0)
         return came
@@ -207,9 +202,7 @@ class LoopMixIn(socketserver.ThreadingMixIn):
         """Start a coroutine for the request; with no loop on this thread, handle it to the end here."""
         if type(request) is socket.socket:
             request = Socket.adopt(request)
-        if in_loop():
-            self._coroutines().group.spawn(self.process_request_thread, request, client_address)
-        else:
+        if not self._coroutines().group.spawn_in_loop(self.process_request_thread, request, client_address):
             run(self.process_request_thread, request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -69,7 +69,12 @@ class Socket(socket.socket):
         timeout = super().gettimeout()
         if timeout is not None:
             super().settimeout(None)
-        _attach(self, _RAW_TYPE(self), timeout, nonblocking=False)
+        channel = Channel(self.fileno(), _FAMILY(self), _RAW_TYPE(self), _PROTO(self), False)
+        channel.settimeout(timeout)
+        self._channel = channel
+        for name in ("recv", "recv_into", "send", "sendall"):
+            # By the slot itself: a subclass may have methods of these names, which must stay.
+            _SLOTS[name].__set__(self, getattr(channel, name))
 
     @classmethod
     def adopt(cls, sock: socket.socket) -> Socket:
@@ -87,8 +92,13 @@ class Socket(socket.socket):
         When the process has run out of descriptors this raises ``OSError`` (``EMFILE``) and the connection stays in
         the queue; a loop server then pauses accepting and resumes by itself.
         """
-        fd, address = self._channel.accept()
-        return _connection(_FAMILY(self), _RAW_TYPE(self), _PROTO(self), fd), address
+        sock, address = self._channel.accept(Socket, _INIT)
+        timeout = socket.getdefaulttimeout()
+        if timeout is not None:
+            _socket.socket.settimeout(sock, None)
+            sock._channel.set_nonblocking()
+            sock.settimeout(timeout)
+        return sock, address
 
     def connect(self, address: Any) -> None:
         """Connect; on the loop, the others run meanwhile. (A host name is looked up first, which blocks.)"""
@@ -147,7 +157,13 @@ class Socket(socket.socket):
         """Shut down one or both directions; what was written before is sent before."""
         if how != socket.SHUT_RD:
             self._channel.flush()
-        super().shutdown(how)
+        _SHUTDOWN(self, how)
+
+    def close(self) -> None:
+        """Close; the descriptor stays open for as long as a file made of it does."""
+        self._closed = True
+        if self._io_refs <= 0:  # type: ignore[attr-defined]
+            self._real_close()
 
     def detach(self) -> int:
         """The descriptor, off the loop and in the blocking mode that ``gettimeout()`` told; this object is closed then."""
@@ -169,41 +185,6 @@ _FAMILY: Callable[[socket.socket], int] = _socket.socket.family.__get__  # type:
 _RAW_TYPE: Callable[[socket.socket], int] = _socket.socket.type.__get__  # type: ignore[attr-defined]
 _PROTO: Callable[[socket.socket], int] = _socket.socket.proto.__get__  # type: ignore[attr-defined]
 
-# Through the slots themselves: a subclass may have methods of these names, which must stay.
-_SET = {name: getattr(Socket, name).__set__ for name in Socket.__slots__}
-_SET_CHANNEL = _SET["_channel"]
-_SET_RECV = _SET["recv"]
-_SET_RECV_INTO = _SET["recv_into"]
-_SET_SEND = _SET["send"]
-_SET_SENDALL = _SET["sendall"]
-
-
-def _attach(sock: Socket, type: int, timeout: float | None, nonblocking: bool) -> None:
-    channel = Channel(_FILENO(sock), "stream" if type == socket.SOCK_STREAM else "other", nonblocking)
-    if timeout is not None:
-        channel.settimeout(timeout)
-    _SET_CHANNEL(sock, channel)
-    _SET_RECV(sock, channel.recv)
-    _SET_RECV_INTO(sock, channel.recv_into)
-    _SET_SEND(sock, channel.send)
-    _SET_SENDALL(sock, channel.sendall)
-
-
-_FILENO = _socket.socket.fileno
-_NEW = Socket.__new__
+_SLOTS: dict[str, Any] = {name: Socket.__dict__[name] for name in Socket.__slots__}
 _INIT = _socket.socket.__init__
-_SET_IO_REFS = socket.socket._io_refs.__set__  # type: ignore[attr-defined]
-_SET_CLOSED = socket.socket._closed.__set__  # type: ignore[attr-defined]
-
-
-def _connection(family: int, type: int, proto: int, fd: int) -> Socket:
-    """``Socket(family, type, proto, fd)`` for a descriptor that accept4(2) made non-blocking, in a third of the time."""
-    sock = _NEW(Socket)
-    _INIT(sock, family, type, proto, fd)
-    _SET_IO_REFS(sock, 0)
-    _SET_CLOSED(sock, False)
-    timeout = socket.getdefaulttimeout()
-    if timeout is not None:
-        _socket.socket.settimeout(sock, None)
-    _attach(sock, type, timeout, nonblocking=timeout is None)
-    return sock
+_SHUTDOWN = _socket.socket.shutdown

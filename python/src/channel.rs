@@ -39,6 +39,26 @@ pub(crate) enum Kind {
     Foreign,
 }
 
+/// What came of preparing to park.
+///
+/// Parking is taken apart like this so that only one small frame lies between an operation and the switch: whatever is on
+/// the stack then is kept in memory for every idle connection.
+pub(crate) enum Prepared {
+    /// There is no need.
+    Done(Woken),
+    Park(Parked),
+}
+
+/// A wait that has been registered.
+pub(crate) struct Parked {
+    hub: Rc<Hub>,
+    direction: Direction,
+    /// The timer of the deadline.
+    alarm: Option<Token>,
+    /// Where to switch to.
+    pub(crate) next: Greenlet,
+}
+
 pub(crate) struct Channel {
     fd: Cell<RawFd>,
     kind: Kind,
@@ -168,27 +188,33 @@ impl Channel {
         direction: Direction,
         deadline: Option<Time>,
     ) -> PyResult<Woken> {
-        match self.loop_here(py) {
-            Some(hub) => self.park(py, &hub, direction, deadline),
-            None if sys::wait(py, self.fd(), direction, deadline)? => Ok(Woken::Ready),
-            None => Ok(Woken::TimedOut),
+        match self.prepare(py, direction, deadline)? {
+            Prepared::Done(woken) => Ok(woken),
+            Prepared::Park(parked) => {
+                let switched = parked.next.switch(py);
+                self.finish(py, parked, switched)
+            }
         }
     }
 
-    fn park(
+    /// All that comes before the switch.
+    #[inline(never)]
+    pub(crate) fn prepare(
         self: &Rc<Channel>,
         py: Python<'_>,
-        hub: &Rc<Hub>,
         direction: Direction,
         deadline: Option<Time>,
-    ) -> PyResult<Woken> {
+    ) -> PyResult<Prepared> {
+        let Some(hub) = self.loop_here(py) else {
+            return sys::wait(py, self.fd(), direction, deadline).map(Prepared::Done);
+        };
         let current = hub.parkable(py)?;
         hub.flush(py)?;
         if !self.is_open() {
             return Err(os_error(libc::EBADF));
         }
         if self.token.get().is_some() && self.is_edge() && self.is_ready(direction) {
-            return Ok(Woken::Ready);
+            return Ok(Prepared::Done(Woken::Ready));
         }
         if self.waiter(direction).borrow().is_some() {
             return Err(misuse(match direction {
@@ -199,47 +225,41 @@ impl Channel {
             }));
         }
         if direction == Direction::Read && self.interrupted.take() {
-            return Ok(Woken::Interrupted);
+            return Ok(Prepared::Done(Woken::Interrupted));
         }
-        self.enroll(hub)?;
+        self.enroll(&hub)?;
+        let alarm = match deadline {
+            Some(deadline) => Some(hub.alarm(deadline, Alarm::Channel(self.clone(), direction))?),
+            None => None,
+        };
         self.waiter(direction).replace(Some(current));
-        let parked = self.parked(py, hub, direction, deadline);
-        // Still there when something else than `wake` ended the wait.
-        if parked.is_err() {
-            self.unpark(py, direction);
+        if let Err(error) = self.ask(&hub) {
+            self.waiter(direction).take();
+            alarm.into_iter().for_each(|alarm| hub.cancel(alarm));
+            return Err(error);
         }
-        match parked? {
+        let next = hub.next(py)?;
+        Ok(Prepared::Park(Parked { hub, direction, alarm, next }))
+    }
+
+    /// All that comes after it.
+    #[inline(never)]
+    pub(crate) fn finish(&self, py: Python<'_>, parked: Parked, switched: PyResult<()>) -> PyResult<Woken> {
+        let Parked { hub, direction, alarm, .. } = parked;
+        let result = hub.back(switched);
+        alarm.into_iter().for_each(|alarm| hub.cancel(alarm));
+        // Still there when something else than `wake` ended the wait.
+        let mut waiter = self.waiter(direction).borrow_mut();
+        if let Some(greenlet) = waiter.take() {
+            if !greenlet.is(&Greenlet::current(py)?) {
+                *waiter = Some(greenlet);
+            }
+        }
+        match result? {
             Why::TimedOut => Ok(Woken::TimedOut),
             Why::Interrupted => Ok(Woken::Interrupted),
             _ if !self.is_open() => Err(os_error(libc::EBADF)),
-            _ => {
-                self.unpark(py, direction);
-                Ok(Woken::Ready)
-            }
-        }
-    }
-
-    fn parked(
-        self: &Rc<Channel>,
-        py: Python<'_>,
-        hub: &Rc<Hub>,
-        direction: Direction,
-        deadline: Option<Time>,
-    ) -> PyResult<Why> {
-        self.ask(hub)?;
-        let Some(deadline) = deadline else { return hub.park(py) };
-        let alarm = hub.alarm(deadline, Alarm::Channel(self.clone(), direction))?;
-        let result = hub.park(py);
-        hub.cancel(alarm);
-        result
-    }
-
-    /// Takes the current greenlet out of the place where it waited, if it is there.
-    fn unpark(&self, py: Python<'_>, direction: Direction) {
-        let Ok(current) = Greenlet::current(py) else { return };
-        let mut waiter = self.waiter(direction).borrow_mut();
-        if waiter.as_ref().is_some_and(|waiter| waiter.is(&current)) {
-            waiter.take();
+            _ => Ok(Woken::Ready),
         }
     }
 
@@ -337,7 +357,13 @@ impl Channel {
     // ---- one sender at a time
 
     /// Waits until no other coroutine is in the middle of a send.
+    #[inline]
     pub(crate) fn begin_send(&self, py: Python<'_>) -> PyResult<()> {
+        if self.sending.replace(true) { self.await_send(py) } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn await_send(&self, py: Python<'_>) -> PyResult<()> {
         while self.sending.replace(true) {
             let Some(hub) = self.loop_here(py) else {
                 return Err(misuse(

@@ -1,4 +1,6 @@
 //! Errors as Python knows them.
+//!
+//! Never inlined: each caller's stack is saved for every coroutine that is parked above it.
 
 use std::io;
 
@@ -7,6 +9,7 @@ use pyo3::prelude::*;
 
 /// An errno as the right subclass of `OSError`, with the system's text.
 #[cold]
+#[inline(never)]
 pub(crate) fn os_error(errno: i32) -> PyErr {
     let text = io::Error::from_raw_os_error(errno).to_string();
     // The text ends in " (os error N)", which Python shows in its own way.
@@ -16,6 +19,7 @@ pub(crate) fn os_error(errno: i32) -> PyErr {
 
 /// An error of the core crate: errno, and the sentence if there is one.
 #[cold]
+#[inline(never)]
 pub(crate) fn from_io(error: io::Error) -> PyErr {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default().to_owned();
@@ -24,11 +28,13 @@ pub(crate) fn from_io(error: io::Error) -> PyErr {
 
 /// What a socket raises when `settimeout` runs out.
 #[cold]
+#[inline(never)]
 pub(crate) fn timed_out() -> PyErr {
     PyTimeoutError::new_err("timed out")
 }
 
 #[cold]
+#[inline(never)]
 pub(crate) fn misuse(sentence: &'static str) -> PyErr {
     PyRuntimeError::new_err(sentence)
 }

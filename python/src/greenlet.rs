@@ -31,11 +31,20 @@ const NEW: usize = 3;
 const GET_CURRENT: usize = 4;
 const SWITCH: usize = 6;
 
+#[inline]
 fn api(py: Python<'_>) -> PyResult<&'static Api> {
-    API.get_or_try_init(py, || load(py))
+    match API.get(py) {
+        Some(api) => Ok(api),
+        None => first(py),
+    }
 }
 
 #[cold]
+#[inline(never)]
+fn first(py: Python<'_>) -> PyResult<&'static Api> {
+    API.get_or_try_init(py, || load(py))
+}
+
 fn load(py: Python<'_>) -> PyResult<Api> {
     let module = py.import("greenlet").map_err(|error| {
         let mended = PyImportError::new_err(

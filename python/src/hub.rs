@@ -24,9 +24,9 @@ pub(crate) enum Why {
     /// `interrupt()` was called.
     Interrupted,
     /// A worker gets something to do.
-    Start(Job),
+    Start(Box<Job>),
     /// An exception is raised where it waits.
-    Throw(PyErr),
+    Throw(Box<PyErr>),
 }
 
 pub(crate) struct Resume {
@@ -82,9 +82,15 @@ fn thread_id() -> usize {
 impl Hub {
     /// This thread's loop, made when it is first asked for.
     pub(crate) fn of_thread(_py: Python<'_>) -> PyResult<Rc<Hub>> {
-        if let Some(hub) = HUB.with_borrow(|hub| hub.clone()) {
-            return Ok(hub);
+        match HUB.with_borrow(|hub| hub.clone()) {
+            Some(hub) => Ok(hub),
+            None => Hub::create(),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn create() -> PyResult<Rc<Hub>> {
         let mut poller = Poller::new().map_err(from_io)?;
         let waker = poller.waker().map_err(from_io)?;
         let edge = poller.backend().has_edge();
@@ -219,7 +225,7 @@ impl Hub {
         drop(alarm);
     }
 
-    fn ring(&self, py: Python<'_>) {
+    fn ring(&self) {
         if self.timers.borrow().next_deadline().is_none() {
             return;
         }
@@ -229,7 +235,7 @@ impl Hub {
             let alarm = self.timers.borrow_mut().cancel(token);
             match alarm {
                 Some(Alarm::Channel(channel, direction)) => channel.wake(self, direction, Why::TimedOut),
-                Some(Alarm::Greenlet(greenlet)) => self.resume(py, greenlet, Why::TimedOut),
+                Some(Alarm::Greenlet(greenlet)) => self.push(greenlet, Why::TimedOut),
                 None => {}
             }
         }
@@ -237,15 +243,13 @@ impl Hub {
 
     // ---- coroutines
 
-    pub(crate) fn resume(&self, _py: Python<'_>, greenlet: Greenlet, why: Why) {
-        self.ready.borrow_mut().push_back(Resume { greenlet, why });
-    }
-
+    /// Lets a greenlet go on, in its turn.
     pub(crate) fn push(&self, greenlet: Greenlet, why: Why) {
         self.ready.borrow_mut().push_back(Resume { greenlet, why });
     }
 
     /// The greenlet that is about to wait: never the loop's own.
+    #[inline(never)]
     pub(crate) fn parkable(&self, py: Python<'_>) -> PyResult<Greenlet> {
         let current = Greenlet::current(py)?;
         if self.home.borrow().as_ref().is_some_and(|home| home.is(&current)) {
@@ -258,14 +262,23 @@ impl Hub {
         self.home.borrow().as_ref().map(|home| home.clone_ref(py))
     }
 
+    // From here to the switch, frames are kept small: they are saved for every parked coroutine.
+
     /// Gives way until someone resumes the current greenlet (which has seen to that) and says why.
     ///
     /// Goes straight to the next coroutine that is ready, and to the loop only when there is none.
     pub(crate) fn park(&self, py: Python<'_>) -> PyResult<Why> {
-        self.leave(py)?;
+        let switched = self.leave(py);
+        self.back(switched)
+    }
+
+    /// What comes after a switch away and back: the reason for the return.
+    #[inline(never)]
+    pub(crate) fn back(&self, switched: PyResult<()>) -> PyResult<Why> {
+        switched?;
         self.budget.set(BUDGET);
         match self.why.take() {
-            Some(Why::Throw(error)) => Err(error),
+            Some(Why::Throw(error)) => Err(*error),
             Some(why) => Ok(why),
             // Someone else switched here: let the caller look again.
             None => Ok(Why::Ready),
@@ -274,17 +287,21 @@ impl Hub {
 
     /// Away from the current greenlet; returns when it is switched to again.
     pub(crate) fn leave(&self, py: Python<'_>) -> PyResult<()> {
-        let next = if self.slice.get() > 0 { self.ready.borrow_mut().pop_front() } else { None };
-        match next {
-            Some(resume) => {
+        self.next(py)?.switch(py)
+    }
+
+    /// Where to go on, which is told why.
+    #[inline(never)]
+    pub(crate) fn next(&self, py: Python<'_>) -> PyResult<Greenlet> {
+        if self.slice.get() > 0 {
+            let next = self.ready.borrow_mut().pop_front();
+            if let Some(resume) = next {
                 self.slice.set(self.slice.get() - 1);
-                self.enter(py, resume)
+                self.why.replace(Some(resume.why));
+                return Ok(resume.greenlet);
             }
-            None => match self.home(py) {
-                Some(home) => home.switch(py),
-                None => Err(misuse("the loop has ended")),
-            },
         }
+        self.home(py).ok_or_else(|| misuse("the loop has ended"))
     }
 
     /// Into a greenlet that is ready.
@@ -294,7 +311,8 @@ impl Hub {
     }
 
     /// What `Start` brought to the worker that has just been entered.
-    pub(crate) fn take_job(&self) -> Option<Job> {
+    #[inline(never)]
+    pub(crate) fn take_job(&self) -> Option<Box<Job>> {
         match self.why.take() {
             Some(Why::Start(job)) => Some(job),
             other => {
@@ -318,7 +336,7 @@ impl Hub {
         self.flush(py)?;
         self.budget.set(BUDGET);
         let current = self.parkable(py)?;
-        self.resume(py, current, Why::Ready);
+        self.push(current, Why::Ready);
         self.park(py).map(drop)
     }
 
@@ -332,6 +350,11 @@ impl Hub {
     /// that were never sent.
     #[inline]
     pub(crate) fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        if self.dirty.borrow().is_empty() { Ok(()) } else { self.flush_all(py) }
+    }
+
+    #[inline(never)]
+    fn flush_all(&self, py: Python<'_>) -> PyResult<()> {
         loop {
             let Some(channel) = self.dirty.borrow_mut().pop() else { return Ok(()) };
             channel.flush_quietly(self, py)?;
@@ -353,7 +376,7 @@ impl Hub {
         let mut events = Vec::new();
         loop {
             self.read_messages();
-            self.ring(py);
+            self.ring();
             let slice = self.ready.borrow().len();
             self.slice.set(slice);
             while self.slice.get() > 0 {
@@ -369,7 +392,7 @@ impl Hub {
             }
             if let Err(error) = py.check_signals() {
                 // Where the program waits, as if it had blocked there.
-                self.resume(py, main.clone_ref(py), Why::Throw(error));
+                self.push(main.clone_ref(py), Why::Throw(Box::new(error)));
                 continue;
             }
             self.wait(py, &mut events)?;

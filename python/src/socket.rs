@@ -1,6 +1,6 @@
 //! The methods of a cooperative socket, as `fastsock.Socket` binds them.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,8 +8,9 @@ use fastsock::Time;
 use fastsock::net::{Accept, AcceptPolicy, PeerAddress};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyTuple, PyType};
 use std::cell::{Cell, RefCell};
 
 use crate::attached::Attached;
@@ -23,13 +24,26 @@ pub(crate) struct PyChannel(Attached<Inner>);
 
 struct Inner {
     channel: Rc<Channel>,
+    /// Family, type and protocol, as socket(2) takes them.
+    form: (i32, i32, i32),
     /// For listeners.
-    policy: RefCell<Option<AcceptPolicy>>,
+    policy: RefCell<Option<Box<AcceptPolicy>>>,
     /// Accepting pauses for want of descriptors until then.
     paused: Cell<Option<Time>>,
 }
 
+impl Inner {
+    fn new(channel: Rc<Channel>, form: (i32, i32, i32)) -> Inner {
+        Inner { channel, form, policy: RefCell::new(None), paused: Cell::new(None) }
+    }
+}
+
 impl PyChannel {
+    fn of(fd: i32, form: (i32, i32, i32)) -> PyChannel {
+        let kind = if form.1 == libc::SOCK_STREAM { Kind::Stream } else { Kind::Other };
+        PyChannel(Attached::new(Inner::new(Channel::new(fd, kind), form)))
+    }
+
     #[inline]
     pub(crate) fn channel<'a>(&'a self, py: Python<'a>) -> &'a Rc<Channel> {
         &self.0.get(py).channel
@@ -79,21 +93,19 @@ impl<'a> Data<'a> {
 
 #[pymethods]
 impl PyChannel {
-    /// `kind`: "stream" or "other" for a socket whose every read and write goes through here, "foreign" for a
-    /// descriptor that is only waited for. `nonblocking`: the descriptor is so already.
+    /// For a socket whose every read and write goes through here. `nonblocking`: the descriptor is so already.
     #[new]
-    #[pyo3(signature = (fd, kind, nonblocking = false))]
-    fn new(fd: i32, kind: &str, nonblocking: bool) -> PyResult<PyChannel> {
-        let kind = match kind {
-            "stream" => Kind::Stream,
-            "other" => Kind::Other,
-            _ => Kind::Foreign,
-        };
-        if kind != Kind::Foreign && !nonblocking && fd >= 0 {
+    fn new(fd: i32, family: i32, r#type: i32, proto: i32, nonblocking: bool) -> PyResult<PyChannel> {
+        if !nonblocking && fd >= 0 {
             sys::set_nonblocking(fd)?;
         }
-        let channel = Channel::new(fd, kind);
-        Ok(PyChannel(Attached::new(Inner { channel, policy: RefCell::new(None), paused: Cell::new(None) })))
+        Ok(PyChannel::of(fd, (family, r#type, proto)))
+    }
+
+    /// For someone else's descriptor, which is only waited for.
+    #[staticmethod]
+    fn foreign(fd: i32) -> PyChannel {
+        PyChannel(Attached::new(Inner::new(Channel::new(fd, Kind::Foreign), (0, 0, 0))))
     }
 
     #[pyo3(signature = (bufsize, flags = 0, /))]
@@ -162,9 +174,13 @@ impl PyChannel {
         channel.send_all(py, data.as_slice()?, flags)
     }
 
-    /// The next connection as `(fd, address)`; the descriptor is non-blocking, and the caller's.
-    fn accept<'py>(&self, py: Python<'py>) -> PyResult<(i32, Bound<'py, PyAny>)> {
-        use std::os::fd::IntoRawFd;
+    /// The next connection as `(socket, address)`. `class` is `fastsock.Socket`, `init` is `_socket.socket.__init__`.
+    fn accept<'py>(
+        &self,
+        py: Python<'py>,
+        class: &Bound<'py, PyType>,
+        init: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let inner = self.0.get(py);
         let channel = &inner.channel;
         let mut deadline = None;
@@ -178,17 +194,17 @@ impl PyChannel {
                     let mut policy = inner.policy.borrow_mut();
                     // SAFETY: open, and nothing closes it while we hold the GIL.
                     let fd = unsafe { BorrowedFd::borrow_raw(channel.fd()) };
-                    policy.get_or_insert_with(AcceptPolicy::new).accept(fd).map_err(from_io)?
+                    policy.get_or_insert_with(Box::default).accept(fd).map_err(from_io)?
                 };
                 match outcome {
                     Accept::Connection(connection) => {
                         let address = address(py, connection.peer())?;
                         let is_tcp = connection.peer().ip().is_some();
-                        let fd = connection.into_fd().into_raw_fd();
+                        let fd = connection.into_fd();
                         if is_tcp {
-                            sys::set_nodelay(fd);
+                            sys::set_nodelay(fd.as_raw_fd());
                         }
-                        return Ok((fd, address));
+                        return Ok((connected(py, class, init, inner.form, fd)?, address));
                     }
                     Accept::WouldBlock => channel.exhausted(Direction::Read),
                     Accept::Paused(until) => {
@@ -203,7 +219,7 @@ impl PyChannel {
 
     /// `(accepted, pauses, refused, aborted)` of a listener.
     fn accept_stats(&self, py: Python<'_>) -> (u64, u64, u64, u64) {
-        let stats = self.0.get(py).policy.borrow().as_ref().map(AcceptPolicy::stats).unwrap_or_default();
+        let stats = self.0.get(py).policy.borrow().as_ref().map(|policy| policy.stats()).unwrap_or_default();
         (stats.accepted, stats.pauses, stats.refused, stats.aborted)
     }
 
@@ -287,6 +303,11 @@ impl PyChannel {
         self.channel(py).fd()
     }
 
+    /// After something has made the descriptor blocking.
+    fn set_nonblocking(&self, py: Python<'_>) -> PyResult<()> {
+        sys::set_nonblocking(self.channel(py).fd())
+    }
+
     /// While true, no operation of the socket waits: its server waits elsewhere.
     #[setter]
     fn set_impatient(&self, py: Python<'_>, impatient: bool) {
@@ -297,6 +318,7 @@ impl PyChannel {
 impl PyChannel {
     /// The rare way, with a buffer of its own.
     #[cold]
+    #[inline(never)]
     fn recv_with_flags<'py>(&self, py: Python<'py>, limit: usize, flags: i32) -> PyResult<Bound<'py, PyBytes>> {
         let channel = self.channel(py);
         let mut buffer = vec![0; limit];
@@ -323,6 +345,34 @@ impl PyChannel {
         // With a loop, the park does it; without, nobody would.
         if !channel.output.is_empty() && channel.loop_here(py).is_none() { channel.flush(py) } else { Ok(()) }
     }
+}
+
+/// What `Socket(family, type, proto, fd)` makes, without its Python code: there is one for each connection.
+fn connected<'py>(
+    py: Python<'py>,
+    class: &Bound<'py, PyType>,
+    init: &Bound<'py, PyAny>,
+    form: (i32, i32, i32),
+    fd: OwnedFd,
+) -> PyResult<Bound<'py, PyAny>> {
+    let channel = Bound::new(py, PyChannel::of(fd.as_raw_fd(), form))?;
+    let socket = class.call_method1(intern!(py, "__new__"), (class,))?;
+    init.call1((&socket, form.0, form.1, form.2, fd.as_raw_fd()))?;
+    // The Python object owns it from here.
+    let _ = fd.into_raw_fd();
+    socket.setattr(intern!(py, "_io_refs"), 0)?;
+    socket.setattr(intern!(py, "_closed"), false)?;
+    bind(py, &socket, &channel)?;
+    Ok(socket)
+}
+
+/// Binds a channel's hot methods to its socket.
+fn bind(py: Python<'_>, socket: &Bound<'_, PyAny>, channel: &Bound<'_, PyChannel>) -> PyResult<()> {
+    socket.setattr(intern!(py, "_channel"), channel)?;
+    for name in [intern!(py, "recv"), intern!(py, "recv_into"), intern!(py, "send"), intern!(py, "sendall")] {
+        socket.setattr(name, channel.getattr(name)?)?;
+    }
+    Ok(())
 }
 
 /// An address as the socket module gives it.

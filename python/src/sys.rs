@@ -8,7 +8,7 @@ use std::time::Duration;
 use fastsock::Time;
 use pyo3::prelude::*;
 
-use crate::channel::Direction;
+use crate::channel::{Direction, Woken};
 use crate::errors::os_error;
 
 /// The most that one receive takes.
@@ -61,8 +61,9 @@ pub(crate) fn set_nodelay(fd: RawFd) {
     unsafe { libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, (&raw const on).cast(), size) };
 }
 
-/// Blocks this thread, and no other, in poll(2). `false`: the deadline has come.
-pub(crate) fn wait(py: Python<'_>, fd: RawFd, direction: Direction, deadline: Option<Time>) -> PyResult<bool> {
+/// Blocks this thread, and no other, in poll(2).
+#[inline(never)]
+pub(crate) fn wait(py: Python<'_>, fd: RawFd, direction: Direction, deadline: Option<Time>) -> PyResult<Woken> {
     let events = match direction {
         Direction::Read => libc::POLLIN,
         Direction::Write => libc::POLLOUT,
@@ -78,9 +79,9 @@ pub(crate) fn wait(py: Python<'_>, fd: RawFd, direction: Direction, deadline: Op
             result(unsafe { libc::poll(&mut entry, 1, timeout) } as isize)
         });
         match result {
-            Ok(0) if deadline.is_some_and(|deadline| Time::now() >= deadline) => return Ok(false),
+            Ok(0) if deadline.is_some_and(|deadline| Time::now() >= deadline) => return Ok(Woken::TimedOut),
             Ok(0) => {}
-            Ok(_) => return Ok(true),
+            Ok(_) => return Ok(Woken::Ready),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => py.check_signals()?,
             Err(error) => return Err(error.into()),
         }

@@ -1,14 +1,16 @@
 //! Coroutines: pooled worker greenlets, and the groups that keep count of what they do.
 
 use std::cell::{Cell, RefCell};
+use std::panic::catch_unwind;
 use std::rc::Rc;
 
 use fastsock::Time;
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
-use pyo3::{intern, wrap_pyfunction};
+use pyo3::{ffi, intern};
 
 use crate::attached::Attached;
 use crate::errors::misuse;
@@ -66,25 +68,65 @@ impl Members {
     }
 }
 
-/// What every worker greenlet runs.
-#[pyfunction]
-fn work(py: Python<'_>) -> PyResult<()> {
-    let hub = Hub::of_thread(py)?;
-    let me = Greenlet::current(py)?;
-    loop {
-        while let Some(job) = hub.take_job() {
-            job.run(py, &hub, &me);
+/// What every worker greenlet runs: a C function, not a `#[pyfunction]`, whose wrapper would lie under every coroutine.
+unsafe extern "C" fn work(_module: *mut ffi::PyObject, _args: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: Python calls this, so we are attached; and the loop's own frame, which is below this one for as long as
+    // workers run, has told pyo3 so.
+    let py = unsafe { Python::assume_attached() };
+    let result =
+        catch_unwind(|| serve(py)).unwrap_or_else(|_| Err(PanicException::new_err("a coroutine's worker panicked")));
+    match result {
+        Ok(()) => py.None().into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            std::ptr::null_mut()
         }
-        if hub.is_dead() || hub.idle.borrow().len() >= POOL {
+    }
+}
+
+fn serve(py: Python<'_>) -> PyResult<()> {
+    let hub = Hub::of_thread(py)?;
+    loop {
+        while let Some(mut job) = hub.take_job() {
+            job.begin(py)?;
+            let result = job.call(py);
+            job.end(py, &hub, result);
+        }
+        if !rest(py, &hub)? {
             return Ok(());
         }
-        let mut idle = hub.idle.borrow_mut();
-        if !idle.iter().rev().take(1).any(|last| last.is(&me)) {
-            idle.push(me.clone_ref(py));
-        }
-        drop(idle);
         hub.leave(py)?;
     }
+}
+
+#[cold]
+fn new_work(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    let method = Box::new(ffi::PyMethodDef {
+        ml_name: c"work".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer { PyCFunction: work },
+        ml_flags: ffi::METH_NOARGS,
+        ml_doc: std::ptr::null(),
+    });
+    // SAFETY: the definition is never freed, as the function object demands.
+    unsafe {
+        let function = ffi::PyCFunction_NewEx(Box::leak(method), std::ptr::null_mut(), std::ptr::null_mut());
+        Bound::from_owned_ptr_or_err(py, function).map(Bound::unbind)
+    }
+}
+
+/// Into the pool, if there is room.
+#[inline(never)]
+fn rest(py: Python<'_>, hub: &Hub) -> PyResult<bool> {
+    let me = Greenlet::current(py)?;
+    let mut idle = hub.idle.borrow_mut();
+    if idle.iter().any(|other| other.is(&me)) {
+        return Ok(true);
+    }
+    if hub.is_dead() || idle.len() >= POOL {
+        return Ok(false);
+    }
+    idle.push(me);
+    Ok(true)
 }
 
 static WORK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -95,7 +137,7 @@ fn worker(py: Python<'_>, hub: &Hub) -> PyResult<Greenlet> {
     if let Some(worker) = pooled {
         return Ok(worker);
     }
-    let run = WORK.get_or_try_init(py, || -> PyResult<_> { Ok(wrap_pyfunction!(work, py)?.into_any().unbind()) })?;
+    let run = WORK.get_or_try_init(py, || new_work(py))?;
     let parent = match hub.home(py) {
         Some(home) => home,
         None => Greenlet::current(py)?,
@@ -117,16 +159,28 @@ fn spawn(
     let context = copy.bind(py).call0()?.unbind();
     let id = members.enter(worker.clone_ref(py));
     let job = Job { call, args, context, members: members.clone(), id, outcome };
-    hub.push(worker.clone_ref(py), Why::Start(job));
+    hub.push(worker.clone_ref(py), Why::Start(Box::new(job)));
     Ok(worker)
 }
 
 impl Job {
-    fn run(self, py: Python<'_>, hub: &Hub, me: &Greenlet) {
+    #[inline(never)]
+    fn begin(&mut self, py: Python<'_>) -> PyResult<()> {
         // By the worker itself: greenlet takes one that is parked without a Python frame for one that runs elsewhere.
-        let result = me
-            .set_context(py, self.context.bind(py))
-            .and_then(|()| self.call.bind(py).call1(self.args.bind(py)).map(Bound::unbind));
+        Greenlet::current(py)?.set_context(py, self.context.bind(py))
+    }
+
+    #[inline(never)]
+    fn call(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        // SAFETY: a callable and a tuple, both alive for as long as the job is; a new reference or null with an exception.
+        unsafe {
+            let result = ffi::PyObject_Call(self.call.as_ptr(), self.args.as_ptr(), std::ptr::null_mut());
+            Bound::from_owned_ptr_or_err(py, result).map(Bound::unbind)
+        }
+    }
+
+    #[inline(never)]
+    fn end(self, py: Python<'_>, hub: &Hub, result: PyResult<Py<PyAny>>) {
         // What it wrote goes out even when nothing waits any more.
         let flushed = hub.flush(py);
         let result = result.and_then(|value| flushed.map(|()| value));
@@ -135,7 +189,9 @@ impl Job {
         } else if let Err(error) = result {
             report(py, hub, error);
         }
-        let _ = me.set_context(py, py.None().bind(py));
+        if let Ok(me) = Greenlet::current(py) {
+            let _ = me.set_context(py, py.None().bind(py));
+        }
         let Job { call, args, context, members, id, .. } = self;
         // Their destructors may run anything; do it while this is still a coroutine like any other.
         drop((call, args, context));
@@ -158,7 +214,7 @@ fn report(py: Python<'_>, hub: &Hub, error: PyErr) {
     if error.is_instance_of::<PyKeyboardInterrupt>(py) {
         let main = MAIN.with_borrow(|main| main.as_ref().map(|main| main.clone_ref(py)));
         if let Some(main) = main {
-            hub.push(main, Why::Throw(error));
+            hub.push(main, Why::Throw(Box::new(error)));
         }
         return;
     }
@@ -199,6 +255,15 @@ impl Group {
         spawn(py, &hub, self.0.get(py), call, args, None).map(drop)
     }
 
+    /// As `spawn`; `False`, and nothing is started, where no loop runs that the caller is a coroutine of.
+    #[pyo3(signature = (call, *args))]
+    fn spawn_in_loop(&self, py: Python<'_>, call: Py<PyAny>, args: Py<PyTuple>) -> PyResult<bool> {
+        match Hub::running(py) {
+            Some(hub) if hub.parkable(py).is_ok() => spawn(py, &hub, self.0.get(py), call, args, None).map(|_| true),
+            _ => Ok(false),
+        }
+    }
+
     /// Waits until fewer than `below` coroutines are left, or `timeout` seconds; whether it came to that. On the loop only.
     #[pyo3(signature = (below = 1, timeout = None))]
     fn join(&self, py: Python<'_>, below: usize, timeout: Option<f64>) -> PyResult<bool> {
@@ -236,7 +301,7 @@ impl Group {
         }
         let count = others.len();
         for greenlet in others {
-            hub.push(greenlet, Why::Throw(greenlet::exit(py)?));
+            hub.push(greenlet, Why::Throw(Box::new(greenlet::exit(py)?)));
         }
         Ok(count)
     }

@@ -6,10 +6,17 @@ use std::rc::Rc;
 use fastsock::Time;
 use pyo3::prelude::*;
 
-use crate::channel::{Channel, Direction, Woken};
+use crate::channel::{Channel, Direction, Prepared, Woken};
 use crate::errors::{os_error, timed_out};
 use crate::hub::Hub;
 use crate::sys;
+
+fn ended(woken: Woken) -> PyResult<()> {
+    match woken {
+        Woken::TimedOut => Err(timed_out()),
+        Woken::Ready | Woken::Interrupted => Ok(()),
+    }
+}
 
 impl Channel {
     /// Does `attempt` until it is done, and waits while the kernel says `EAGAIN`: on the loop, or in poll(2) where
@@ -36,6 +43,7 @@ impl Channel {
     }
 
     #[cold]
+    #[inline(never)]
     fn failed(&self, py: Python<'_>, direction: Direction, error: io::Error) -> PyResult<()> {
         match error.raw_os_error() {
             Some(libc::EAGAIN) => {
@@ -55,6 +63,23 @@ impl Channel {
         direction: Direction,
         deadline: &mut Option<Time>,
     ) -> PyResult<()> {
+        // As `wait`, without its frame.
+        match self.prepare_turn(py, direction, deadline)? {
+            Prepared::Done(woken) => ended(woken),
+            Prepared::Park(parked) => {
+                let switched = parked.next.switch(py);
+                ended(self.finish(py, parked, switched)?)
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn prepare_turn(
+        self: &Rc<Channel>,
+        py: Python<'_>,
+        direction: Direction,
+        deadline: &mut Option<Time>,
+    ) -> PyResult<Prepared> {
         if self.is_impatient() {
             // Not before what was written earlier is on its way.
             if let Some(hub) = Hub::running(py) {
@@ -65,10 +90,7 @@ impl Channel {
         if let Some(timeout) = self.timeout() {
             deadline.get_or_insert_with(|| Time::now() + timeout);
         }
-        match self.wait(py, direction, *deadline)? {
-            Woken::TimedOut => Err(timed_out()),
-            Woken::Ready | Woken::Interrupted => Ok(()),
-        }
+        self.prepare(py, direction, *deadline)
     }
 
     /// recv(2) of up to `limit` bytes through the thread's buffer; `take` copies out what it wants and cannot wait.
