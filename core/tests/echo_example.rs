@@ -17,11 +17,12 @@ struct Server {
 
 impl Server {
     fn start(backend: fastsock::Backend) -> Server {
-        // Cargo builds the examples before it runs the tests, beside their folder.
+        // Cargo builds the examples before it runs the tests, into a folder beside theirs.
         let mut program = std::env::current_exe().unwrap();
         program.pop();
         program.pop();
         program.push("examples/echo");
+        assert!(program.exists(), "not built: `cargo build --example echo`, or `cargo test` for all targets");
         let mut child = Command::new(program)
             .args(["127.0.0.1", "0"])
             .env("FASTSOCK_BACKEND", backend.name())

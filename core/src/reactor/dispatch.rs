@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use super::handler::Handler;
-use super::{Callback, Reactor, Running};
+use super::{Called, Reactor, Turn};
 use crate::{Event, Time, Token};
 
 impl<C> Reactor<C> {
@@ -28,20 +28,36 @@ impl<C> Reactor<C> {
     }
 
     pub(super) fn deliver_guarded(&mut self, context: &mut C) -> usize {
-        let running = self.dispatching.clone();
-        running.now.set(true);
-        let result = catch_unwind(AssertUnwindSafe(|| self.deliver(context, &running)));
-        running.now.set(false);
-        result.unwrap_or_else(|panic| resume_unwind(panic))
+        let mut turn = Turn { running: self.dispatching.clone(), called: None };
+        turn.running.now.set(true);
+        let result = catch_unwind(AssertUnwindSafe(|| self.deliver(context, &mut turn)));
+        turn.running.now.set(false);
+        let ours = self.is_same(&turn);
+        match result {
+            Ok(count) => {
+                if !ours {
+                    turn.running.left_over.set(turn.called);
+                }
+                count
+            }
+            Err(panic) => {
+                if let (Some(called), true) = (&turn.called, ours) {
+                    // Out of the kernel's set first, then dropped.
+                    self.remove(called.token());
+                }
+                drop(turn);
+                resume_unwind(panic)
+            }
+        }
     }
 
-    fn deliver(&mut self, context: &mut C, running: &Rc<Running<C>>) -> usize {
+    fn deliver(&mut self, context: &mut C, turn: &mut Turn<C>) -> usize {
         let mut count = 0;
-        match running.left_over.take() {
+        match turn.running.left_over.take() {
             None => {}
-            Some(Callback::Source(token, handler)) => self.put_back(token, handler),
-            Some(Callback::Timer(token, callback)) => self.put_timer_back(token, callback),
-            Some(Callback::Waker(token, callback)) => self.put_waker_back(token, callback),
+            Some(Called::Source(token, handler)) => self.put_back(token, handler),
+            Some(Called::Timer(token, callback)) => self.put_timer_back(token, callback),
+            Some(Called::Waker(token, callback)) => self.put_waker_back(token, callback),
         }
         if self.due_cursor == self.due.len() {
             self.due.clear();
@@ -50,57 +66,48 @@ impl<C> Reactor<C> {
                 self.timers.take_due(Time::now(), &mut self.due);
             }
         }
-        while self.goes_on(running) {
+        while self.goes_on(turn) {
             let Some(&token) = self.due.get(self.due_cursor) else { break };
             self.due_cursor += 1;
-            count += usize::from(self.fire(token, context, running));
+            count += usize::from(self.fire(token, context, turn));
         }
-        while self.goes_on(running) {
+        while self.goes_on(turn) {
             let Some(&event) = self.events.get(self.cursor) else { break };
             self.cursor += 1;
-            count += usize::from(self.deliver_event(event, context, running));
+            count += usize::from(self.deliver_event(event, context, turn));
         }
-        if self.poller.is_woken() && self.goes_on(running) {
-            count += self.notify(context, running);
+        if self.poller.is_woken() && self.goes_on(turn) {
+            count += self.notify(context, turn);
         }
         count
     }
 
     /// Neither stopped nor replaced by a callback.
     #[inline]
-    pub(super) fn goes_on(&self, running: &Rc<Running<C>>) -> bool {
-        !self.stopped && self.is_same(running)
+    pub(super) fn goes_on(&self, turn: &Turn<C>) -> bool {
+        !self.stopped && self.is_same(turn)
     }
 
     /// Whether this is still the reactor whose dispatch runs.
     #[inline]
-    pub(super) fn is_same(&self, running: &Rc<Running<C>>) -> bool {
-        Rc::ptr_eq(&self.dispatching, running)
+    pub(super) fn is_same(&self, turn: &Turn<C>) -> bool {
+        Rc::ptr_eq(&self.dispatching, &turn.running)
     }
 
     #[inline]
-    fn deliver_event(&mut self, event: Event, context: &mut C, running: &Rc<Running<C>>) -> bool {
+    fn deliver_event(&mut self, event: Event, context: &mut C, turn: &mut Turn<C>) -> bool {
         let token = event.token();
         // Removed since the wait, by an earlier callback?
         if !self.poller.contains(token) {
             return false;
         }
-        let slot = token.slot() as usize;
-        // Out of its place while it runs: it may remove itself, and may reach everything else in here.
-        let Some(mut handler) = self.handlers[slot].take() else { return false };
-        let result = catch_unwind(AssertUnwindSafe(|| handler.ready(self, context, event)));
-        let ours = self.is_same(running);
-        if let Err(panic) = result {
-            if ours {
-                self.remove(token);
+        let Some(handler) = self.handlers[token.slot() as usize].take() else { return false };
+        let Called::Source(_, handler) = turn.called.insert(Called::Source(token, handler)) else { return false };
+        handler.ready(self, context, event);
+        if self.is_same(turn) {
+            if let Some(Called::Source(_, handler)) = turn.called.take() {
+                self.put_back(token, handler);
             }
-            drop(handler);
-            resume_unwind(panic);
-        }
-        if ours {
-            self.put_back(token, handler);
-        } else {
-            running.left_over.set(Some(Callback::Source(token, handler)));
         }
         true
     }

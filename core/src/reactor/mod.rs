@@ -79,20 +79,35 @@ pub struct Reactor<C> {
     timers_fired: u64,
 }
 
-/// A dispatch, shared by it with its reactor: a callback has `&mut Reactor` and may move the reactor elsewhere, with
-/// another in its place.
+/// What a reactor shares with its dispatch: a callback has `&mut Reactor` and may move the reactor elsewhere, with another
+/// in its place.
 struct Running<C> {
     /// Whether callbacks are being called.
     now: Cell<bool>,
-    /// The callback that moved the reactor away: it goes back to its place in the reactor's next dispatch.
-    left_over: Cell<Option<Callback<C>>>,
+    /// What moved the reactor away when it was called: it goes back to its place in the reactor's next dispatch.
+    left_over: Cell<Option<Called<C>>>,
 }
 
-/// What is out of its place while it is called.
-enum Callback<C> {
+/// One dispatch.
+struct Turn<C> {
+    running: Rc<Running<C>>,
+    called: Option<Called<C>>,
+}
+
+/// A callback that is being called, out of its place meanwhile: it may remove itself, and may reach everything else in
+/// the reactor. Kept where a panic does not drop it before the kernel has let go of its source.
+enum Called<C> {
     Source(Token, Box<dyn Handler<C>>),
     Timer(Token, timers::Callback<C>),
     Waker(Token, wakers::Callback<C>),
+}
+
+impl<C> Called<C> {
+    fn token(&self) -> Token {
+        match *self {
+            Called::Source(token, _) | Called::Timer(token, _) | Called::Waker(token, _) => token,
+        }
+    }
 }
 
 impl<C> Reactor<C> {

@@ -1,9 +1,7 @@
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Reactor, Running};
+use super::{Called, Reactor, Turn};
 use crate::time::nanos;
 use crate::{Repeat, Time, Token, error};
 
@@ -64,12 +62,12 @@ impl<C> Reactor<C> {
     }
 
     /// Fires a timer, unless it was cancelled or set anew since it became due.
-    pub(super) fn fire(&mut self, token: Token, context: &mut C, running: &Rc<Running<C>>) -> bool {
+    pub(super) fn fire(&mut self, token: Token, context: &mut C, turn: &mut Turn<C>) -> bool {
         if !self.timers.is_due(token) {
             return false;
         }
         let Some(timer) = self.timers.get_mut(token) else { return false };
-        let Some(mut callback) = timer.callback.take() else { return false };
+        let Some(callback) = timer.callback.take() else { return false };
         let passed = match timer.repeat {
             // Counted from the deadlines' own grid, so that lateness does not add up.
             Repeat::FixedRate(period) => {
@@ -86,19 +84,12 @@ impl<C> Reactor<C> {
             _ => 1,
         };
         self.timers_fired += 1;
-        let result = catch_unwind(AssertUnwindSafe(|| callback(self, context, token, passed)));
-        let ours = self.is_same(running);
-        if let Err(panic) = result {
-            if ours {
-                drop(self.timers.cancel(token));
+        let Called::Timer(_, callback) = turn.called.insert(Called::Timer(token, callback)) else { return false };
+        callback(self, context, token, passed);
+        if self.is_same(turn) {
+            if let Some(Called::Timer(_, callback)) = turn.called.take() {
+                self.put_timer_back(token, callback);
             }
-            drop(callback);
-            resume_unwind(panic);
-        }
-        if ours {
-            self.put_timer_back(token, callback);
-        } else {
-            running.left_over.set(Some(super::Callback::Timer(token, callback)));
         }
         true
     }

@@ -1,10 +1,8 @@
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Reactor, Running};
+use super::{Called, Reactor, Turn};
 use crate::{Token, Waker};
 
 pub(super) type Callback<C> = Box<dyn FnMut(&mut Reactor<C>, &mut C, Token)>;
@@ -41,7 +39,7 @@ impl<C> Reactor<C> {
 
     /// Calls the callbacks of the wakers that were used. The poller stays woken until every one was asked: a stop or a
     /// panic in between keeps the others for the next turn.
-    pub(super) fn notify(&mut self, context: &mut C, running: &Rc<Running<C>>) -> usize {
+    pub(super) fn notify(&mut self, context: &mut C, turn: &mut Turn<C>) -> usize {
         let mut count = 0;
         for slot in 0..self.notifies.slots() {
             let Some(token) = self.notifies.token_at(slot) else { continue };
@@ -49,23 +47,16 @@ impl<C> Reactor<C> {
             if !notify.asked.swap(false, Ordering::AcqRel) {
                 continue;
             }
-            let Some(mut callback) = notify.callback.take() else { continue };
+            let Some(callback) = notify.callback.take() else { continue };
             count += 1;
-            let result = catch_unwind(AssertUnwindSafe(|| callback(self, context, token)));
-            let ours = self.is_same(running);
-            if let Err(panic) = result {
-                if ours {
-                    drop(self.notifies.remove(token));
+            let Called::Waker(_, callback) = turn.called.insert(Called::Waker(token, callback)) else { continue };
+            callback(self, context, token);
+            if self.is_same(turn) {
+                if let Some(Called::Waker(_, callback)) = turn.called.take() {
+                    self.put_waker_back(token, callback);
                 }
-                drop(callback);
-                resume_unwind(panic);
             }
-            if ours {
-                self.put_waker_back(token, callback);
-            } else {
-                running.left_over.set(Some(super::Callback::Waker(token, callback)));
-            }
-            if !self.goes_on(running) {
+            if !self.goes_on(turn) {
                 return count;
             }
         }
