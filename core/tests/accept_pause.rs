@@ -7,41 +7,11 @@ mod common;
 use std::fs::File;
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::{LONG, cpu_time, for_each_backend};
+use common::{LONG, cpu_time, in_child, use_up_descriptors};
 use fastsock::net::{Accept, Accepted, Listener};
 use fastsock::{Backend, Reactor};
-
-/// Runs `body` in a child process: this test binary again, with this test alone.
-fn in_child(name: &str, body: impl Fn(Backend)) {
-    if std::env::var_os("FASTSOCK_CHILD").is_some() {
-        for_each_backend(body);
-        return;
-    }
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--test-threads=1", "--nocapture"])
-        .env("FASTSOCK_CHILD", name)
-        .output()
-        .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
-    assert!(child.status.success() && out.contains("1 passed"), "{out}\n{err}");
-}
-
-/// Lowers the limit and fills the table, so that nothing more can be opened. Dropping some makes room.
-fn use_up_descriptors() -> Vec<File> {
-    // SAFETY: `limit` is a valid place to read from.
-    unsafe {
-        let limit = libc::rlimit { rlim_cur: 64, rlim_max: 4096 };
-        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
-    }
-    let mut files = Vec::new();
-    while let Ok(file) = File::open("/dev/null") {
-        files.push(file);
-    }
-    files
-}
 
 type Connections = Vec<Accepted>;
 

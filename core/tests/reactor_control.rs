@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use common::{LONG, errno, for_each_backend, is_closed, open_descriptors, streams};
+use common::{LONG, errno, for_each_backend, in_child, is_closed, open_descriptors, streams};
 use fastsock::{Interest, Reactor, Repeat, Time, Trigger};
 
 const READ: Interest = Interest::READABLE;
@@ -270,19 +270,8 @@ fn a_reactor_that_was_swapped_away_keeps_the_timer_and_the_waker_whose_callback_
 
 #[test]
 fn a_dropped_reactor_leaves_no_descriptor_open() {
-    // In a process of its own: other tests open and close descriptors at any time.
-    const NAME: &str = "a_dropped_reactor_leaves_no_descriptor_open";
-    if std::env::var_os("FASTSOCK_CHILD").is_none() {
-        let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", NAME, "--test-threads=1"])
-            .env("FASTSOCK_CHILD", NAME)
-            .output()
-            .unwrap();
-        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
-        return;
-    }
-    let before = open_descriptors();
-    for_each_backend(|backend| {
+    in_child("a_dropped_reactor_leaves_no_descriptor_open", |backend| {
+        let before = open_descriptors();
         let mut reactor = Reactor::<Vec<usize>>::with_backend(backend).unwrap();
         let peers = add_ready(&mut reactor, 50);
         let (_, waker) = reactor.add_waker(|_, _, _| {}).unwrap();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
-use common::{LONG, for_each_backend, look, open_descriptors};
+use common::{LONG, for_each_backend, in_child, look, open_descriptors};
 use fastsock::{Poller, Reactor};
 
 /// Waits until the waker is used; nothing else may come.
@@ -63,18 +63,7 @@ fn ten_thousand_wakes_between_two_waits_are_one() {
 
 #[test]
 fn all_wakers_of_a_poller_share_one_descriptor() {
-    // In a process of its own: other tests open and close descriptors at any time.
-    if std::env::var_os("FASTSOCK_CHILD").is_none() {
-        let name = "all_wakers_of_a_poller_share_one_descriptor";
-        let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", name, "--test-threads=1"])
-            .env("FASTSOCK_CHILD", name)
-            .output()
-            .unwrap();
-        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
-        return;
-    }
-    for_each_backend(|backend| {
+    in_child("all_wakers_of_a_poller_share_one_descriptor", |backend| {
         let mut poller = Poller::with_backend(backend).unwrap();
         let before = open_descriptors();
         let wakers: Vec<_> = (0..100).map(|_| poller.waker().unwrap()).collect();

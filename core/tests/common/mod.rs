@@ -2,10 +2,12 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::fmt::Debug;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::time::Duration;
 
 use fastsock::{Backend, Event, Poller, Token};
@@ -158,6 +160,36 @@ pub(crate) fn allow_descriptors(count: u64) {
         }
         assert!(limit.rlim_cur >= count, "this test needs {count} descriptors (ulimit -Hn)");
     }
+}
+
+/// Runs `body` for each backend in a process of its own: this test binary again, with the named test alone. For tests that
+/// count this process' descriptors or lower its limits.
+pub(crate) fn in_child(name: &str, body: impl Fn(Backend)) {
+    if std::env::var_os("FASTSOCK_CHILD").is_some() {
+        for_each_backend(body);
+        return;
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--test-threads=1", "--nocapture"])
+        .env("FASTSOCK_CHILD", name)
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+    assert!(child.status.success() && out.contains("1 passed"), "{out}\n{err}");
+}
+
+/// Lowers this process' limit for good and fills the table, so that nothing more can be opened. Dropping some makes room.
+pub(crate) fn use_up_descriptors() -> Vec<File> {
+    // SAFETY: `limit` is a valid place to read from.
+    unsafe {
+        let limit = libc::rlimit { rlim_cur: 64, rlim_max: 4096 };
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+    }
+    let mut files = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        files.push(file);
+    }
+    files
 }
 
 /// CPU time this process has used, user and system.
