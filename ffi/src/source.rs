@@ -76,8 +76,10 @@ pub unsafe extern "C" fn fsock_add(
             unsafe { reactor.add_raw(fd, interest, mode, push) }
         })?;
         *place = added?.to_bits();
+        // What was known by the same number, closed unasked, may have been given up for it. The source is in, whatever
+        // becomes of the loop by that.
         // SAFETY: alive, on its thread.
-        unsafe { fsock_loop::settle(r#loop) }?;
+        let _ = unsafe { fsock_loop::settle(r#loop) };
         Ok(0)
     })
 }
@@ -122,8 +124,10 @@ pub unsafe extern "C" fn fsock_add_callback(
         if let Some(place) = unsafe { token.as_mut() } {
             *place = added.to_bits();
         }
+        // What was known by the same number, closed unasked, may have been given up for it. The source is in, whatever
+        // becomes of the loop by that.
         // SAFETY: alive, on its thread.
-        unsafe { fsock_loop::settle(r#loop) }?;
+        let _ = unsafe { fsock_loop::settle(r#loop) };
         Ok(0)
     })
 }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use fastsock::{Reactor, Token, Waker};
 
-use crate::error::{Code, Result};
 use crate::guard::guard;
 use crate::handle::{self, Handle, Thread};
 use crate::home::fsock_loop;
@@ -136,20 +135,12 @@ pub unsafe extern "C" fn fsock_waker_free(waker: *mut fsock_waker) -> c_int {
         let pointer = waker.shared.home.load(Ordering::Relaxed);
         // SAFETY: null, or alive: the loop takes itself out of `shared` on this thread before it ends.
         match unsafe { fsock_loop::enter(pointer) } {
-            Ok(home) => leave(home, pointer, waker.token),
-            Err(_) => Ok(0),
+            // `Err`: it ends already, and drops what it has by itself.
+            Ok(home) if home.with(|reactor| reactor.remove(waker.token)).is_ok() => {}
+            _ => return Ok(0),
         }
+        // SAFETY: alive, on its thread.
+        unsafe { fsock_loop::settle(pointer) }?;
+        Ok(0)
     })
-}
-
-/// Takes a waker's callback out of its loop.
-fn leave(home: &fsock_loop, pointer: *mut fsock_loop, token: Token) -> Result<c_int> {
-    match home.with(|reactor| reactor.remove(token)) {
-        // It ends already, and drops what it has by itself.
-        Err(Code::CLOSED) => return Ok(0),
-        other => other?,
-    };
-    // SAFETY: alive, on its thread.
-    unsafe { fsock_loop::settle(pointer) }?;
-    Ok(0)
 }
