@@ -101,7 +101,7 @@ impl<'fd> Poller<'fd> {
     ///
     /// # Errors
     /// `EEXIST`: it is watched already (use [`modify`](Self::modify)). `EPERM`: a regular file or directory, which is
-    /// always ready. `EOPNOTSUPP`: the backend has no such trigger. `EINVAL`: exclusive one-shot. Also those of
+    /// always ready (epoll alone refuses devices like /dev/null as well). `EOPNOTSUPP`: the backend has no such trigger. `EINVAL`: exclusive one-shot. Also those of
     /// epoll_ctl(2).
     pub fn add(&mut self, fd: BorrowedFd<'fd>, interest: Interest, mode: impl Into<Mode>) -> io::Result<Token> {
         // SAFETY: the borrow keeps the descriptor open for as long as this poller can be used.

@@ -64,7 +64,8 @@ impl Shared {
 ///
 /// Clones and clones of clones wake the same poller. However many wakes come between two waits, one `write` to an
 /// eventfd(2) is made and one wake-up is seen; a wake-up before the wait makes the wait return at once. What was
-/// written to memory before `wake` is visible to the loop after it.
+/// written to memory before `wake` is visible to the loop after it. In a child after fork(2) it wakes the parent's loop
+/// until the child has called `reinit`, and then the child's.
 #[derive(Clone)]
 pub struct Waker {
     shared: Arc<Shared>,
