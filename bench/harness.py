@@ -87,7 +87,7 @@ def running(argv: Sequence[str], pin: Pin = anywhere) -> Iterator[Running]:
                 stdout=subprocess.PIPE,
                 stderr=complaints,
                 env=environment,
-                preexec_fn=pin,  # noqa: PLW1509
+                preexec_fn=pin,
             )
         except OSError as error:
             raise Unusable(f"{argv[0]} cannot be started: {error.strerror}") from error

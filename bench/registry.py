@@ -42,16 +42,20 @@ class Server:
 
 
 SETUP = "run: bench/run.py --setup"
-INSTALL = "install the package into .venv first (make), or name the interpreter with --python"
+INSTALL = "install the package into .venv first (make build), or name the interpreter with --python"
 RUST, C, PYTHON, LINE = "fastsock-rust", "fastsock-c", "fastsock-py", "fastsock-py-line"
 GEVENT, STREAMS = "gevent", "uvloop-streams"
 STREAM_ONLY, LINE_ONLY = ("stream",), ("line",)
 
 SERVERS = (
-    Server(BASE, "epoll by hand, level-triggered: the yardstick", "{build}/epoll_lt", ("stream", "line"), "", "", SETUP),
+    Server(
+        BASE, "epoll by hand, level-triggered: the yardstick", "{build}/epoll_lt", ("stream", "line"), lacking=SETUP
+    ),
     Server(RUST, "fastsock from Rust", "{target}/examples/echo", STREAM_ONLY, lacking=SETUP),
     Server(C, "fastsock from C", "{build}/fastsock_echo", STREAM_ONLY, lacking=SETUP),
-    Server("fastsock-c-edge", "fastsock from C, edge-triggered", "{build}/fastsock_echo", STREAM_ONLY, "--edge", "", SETUP),
+    Server(
+        "fastsock-c-edge", "fastsock from C, edge-triggered", "{build}/fastsock_echo", STREAM_ONLY, "--edge", "", SETUP
+    ),
     Server(
         PYTHON, "BaseRequestHandler on fastsock", "{python} {bench}/servers/fastsock_echo.py", STREAM_ONLY,
         module="fastsock", lacking=INSTALL,

@@ -59,7 +59,8 @@ def arguments() -> argparse.Namespace:
         "--pin",
         choices=("both", "split", "none"),
         default="both",
-        help="both: a run on two CPUs (speed) and one on a single CPU (CPU per message); split: the first only; none: no pinning [both]",
+        help="both: a run on two CPUs (speed) and one on a single CPU (CPU per message); split: the first only; "
+        "none: no pinning [both]",
     )
     add("--check", action="store_true", help="compare with the targets; exit code 1 if one is missed")
     add("--syscalls", action="store_true", help="count system calls per message instead of measuring")

@@ -1,0 +1,137 @@
+# The commands of this project. `make help` lists them; everything they need beyond cargo, gcc, make, CPython 3.11 and pip
+# is installed by them, into .venv and target.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A target directory of the caller's, or cargo's own. Absolute: some tools run elsewhere.
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+RELEASE := $(TARGET)/release
+
+RUST_SOURCES := $(shell find core/src ffi/src python/src bench/loadgen/src -name '*.rs') \
+	$(wildcard */Cargo.toml) bench/loadgen/Cargo.toml Cargo.toml Cargo.lock build.rs
+PY_SOURCES := $(wildcard python/fastsock/*.py python/fastsock/*.pyi) python/pyproject.toml
+LINTED_PYTHON := python bench examples
+
+.PHONY: help
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---------------------------------------------------------------------------------------------------------- building
+
+.PHONY: build
+build: native $(VENV)/.fastsock ## release libraries in target/release, and .venv/bin/python with fastsock installed
+
+.PHONY: native
+native:
+	cargo build --release --locked -p fastsock -p fastsock-ffi
+	cargo build --release --locked -p fastsock --examples
+	@ln -sf libfastsock.so $(RELEASE)/libfastsock.so.0
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"fastsock needs CPython 3.11 or later, and $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+# pip is pinned for --group (PEP 735).
+$(VENV)/.tools: $(VENV)/bin/python python/pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check 'pip==26.3'
+	$(BIN)/python -m pip install -q --disable-pip-version-check --group python/pyproject.toml:build
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.tools
+	$(BIN)/python -m pip install -q --disable-pip-version-check --group python/pyproject.toml:dev
+	@touch $@
+
+$(VENV)/.fastsock: $(VENV)/.tools $(RUST_SOURCES) $(PY_SOURCES)
+	rm -rf $(TARGET)/wheels/fastsock-*.whl
+	cd python && ../$(BIN)/maturin build --release --locked -q --interpreter ../$(BIN)/python --out $(TARGET)/wheels
+	$(BIN)/python -m pip install -q --disable-pip-version-check --force-reinstall --no-deps $(TARGET)/wheels/fastsock-*.whl
+	$(BIN)/python -m pip install -q --disable-pip-version-check $(TARGET)/wheels/fastsock-*.whl
+	@touch $@
+
+$(RELEASE)/fastsock-loadgen: $(RUST_SOURCES)
+	cargo build --release --locked -p fastsock-loadgen
+	@touch $@
+
+# ---------------------------------------------------------------------------------------------------------- the demo
+
+.PHONY: demo
+demo: build $(RELEASE)/fastsock-loadgen ## one socketserver file, run on threads and under fastsock, side by side
+	@$(BIN)/python bench/demo.py --python $(BIN)/python --loadgen $(RELEASE)/fastsock-loadgen
+
+# ----------------------------------------------------------------------------------------------------------- testing
+
+.PHONY: test
+test: lint test-rust test-c test-python test-bench test-examples ## every check there is
+	@echo "make test: all passed"
+
+.PHONY: lint
+lint: $(VENV)/.fastsock $(VENV)/.dev ## formatting, clippy, ruff, mypy, rustdoc
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked -q -p fastsock --no-deps
+	$(BIN)/ruff check --config python/pyproject.toml $(LINTED_PYTHON)
+	$(BIN)/ruff format --check --config python/pyproject.toml $(LINTED_PYTHON)
+	cd python && ../$(BIN)/mypy
+	cd python && ../$(BIN)/python -m mypy.stubtest fastsock._fastsock
+	$(BIN)/mypy --strict bench/run.py bench/demo.py
+	$(BIN)/mypy --strict examples
+
+.PHONY: test-rust
+test-rust: ## the core crate: every mode on every backend, and its doc examples
+	cargo test --locked -p fastsock -p fastsock-loadgen
+
+.PHONY: test-c
+test-c: tools-valgrind tools-strace ## the C face: header, ABI, each promise plain and under valgrind
+	cargo test --locked -p fastsock-ffi --features header
+
+.PHONY: test-python
+test-python: build $(VENV)/.dev ## the Python package, installed as a wheel
+	cd python && ../$(BIN)/python -m pytest -q
+
+.PHONY: test-bench
+test-bench: build $(VENV)/.dev $(RELEASE)/fastsock-loadgen ## the load generator against servers that go wrong
+	FASTSOCK_LOADGEN=$(RELEASE)/fastsock-loadgen $(BIN)/python -m pytest -q -c python/pyproject.toml --rootdir bench bench/tests
+
+.PHONY: test-examples
+test-examples: build $(VENV)/.dev ## the example programs, run as processes and driven from outside
+	$(BIN)/python -m pytest -q -c python/pyproject.toml --rootdir examples examples/tests
+
+.PHONY: header
+header: ## write include/fastsock.h anew from ffi/src
+	FASTSOCK_BLESS=1 cargo test --locked -p fastsock-ffi --features header --test header
+
+# A program that a test needs: installed when we may, else named aloud (the test then skips, and says so too).
+tools-%:
+	@command -v $* > /dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+			{ apt-get install -qq -y $* || { apt-get update -qq && apt-get install -qq -y $*; }; } > /dev/null 2>&1 \
+				|| echo "SKIPPING what needs $*: it could not be installed"; \
+		else \
+			echo "SKIPPING what needs $*: install it (apt-get install $*) and run again"; \
+		fi; \
+	}
+
+# ------------------------------------------------------------------------------------------------------- measurement
+
+.PHONY: bench-setup
+bench-setup: build tools-strace
+	bench/run.py --setup
+
+.PHONY: bench
+bench: bench-setup ## every server beside raw C epoll and its peers, as a table (about 15 minutes)
+	bench/run.py
+
+.PHONY: bench-check
+bench-check: bench-setup ## only what has a target; fails when one is missed
+	bench/run.py --check
+
+.PHONY: clean
+clean: ## remove what was built
+	cargo clean
+	rm -rf $(VENV) bench/.venv bench/build
