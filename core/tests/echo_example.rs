@@ -116,7 +116,7 @@ fn eight_megabytes_to_a_slow_reader_come_whole_and_are_not_kept_in_memory() {
             assert!(back == sent, "{} bytes, or others", back.len());
         });
         let grown = server.peak() - before;
-        assert!(grown < 2048, "{grown} kB more");
+        assert!(grown < 4096, "{grown} kB more, of 8192 sent");
     });
 }
 
