@@ -54,15 +54,12 @@ impl Turn {
     pub(crate) fn call(&self, reactor: &mut Reactor<Turn>, callback: impl FnOnce(*mut fsock_loop)) {
         // SAFETY: the loop is alive for the whole turn: `fsock_loop_free` only marks it while it is busy.
         let home = unsafe { &*self.home };
-        // Freed by an earlier callback of this turn.
-        if home.freed.get() {
-            return;
-        }
         home.reactor.set(reactor);
         // What the callback before this one removed, itself included, is given back first.
         if home.has_buried() {
             home.call_buried();
         }
+        // One of them may have freed the loop; then this was the turn's last callback, and it is not called.
         if !home.freed.get() {
             callback(self.home);
         }

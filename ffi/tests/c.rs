@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use toolchain::{C, CPP, Language, TESTS, compile, library, run};
+use toolchain::{C, CPP, Language, TESTS, compile, library, limited, run};
 
 const BACKENDS: [&str; 3] = ["epoll", "poll", "select"];
 
@@ -18,7 +18,7 @@ fn behaviour(name: &str) {
     for language in [C, CPP] {
         let program = compile(&source, &format!("{name}-{}", language.name), language, &[]);
         for backend in BACKENDS {
-            run(Command::new(&program).env("FASTSOCK_BACKEND", backend));
+            run(limited(&program).env("FASTSOCK_BACKEND", backend));
             if language.name == C.name {
                 toolchain::valgrind(&program, backend);
             }
@@ -101,7 +101,7 @@ fn the_static_library_links() {
         language,
         &[archive, "-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"],
     );
-    run(&mut Command::new(program));
+    run(&mut limited(&program));
 }
 
 #[test]

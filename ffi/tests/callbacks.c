@@ -74,6 +74,15 @@ int main(void) {
     state.calls = 0;
     CHECK_IS(fsock_loop_run_once(loop, 0), 1);
 
+    /* It is there for the wait that could not be woken by it again. */
+    CHECK_IS(fsock_modify(loop, token, 0, FSOCK_LEVEL), 0);
+    CHECK_IS(fsock_add(loop, second[0], FSOCK_WRITABLE, FSOCK_ONESHOT, &plain), 0);
+    CHECK_IS(fsock_loop_run(loop), FSOCK_E_NOCALLBACK);
+    CHECK_IS(fsock_loop_wait(loop, events, 2, FSOCK_FOREVER), 1);
+    CHECK(events[0].token == plain && events[0].ready == FSOCK_READY_WRITE);
+    CHECK_IS(fsock_remove(loop, plain), 0);
+    CHECK_IS(fsock_modify(loop, token, FSOCK_READABLE, FSOCK_LEVEL), 0);
+
     /* stop: from the callback, and from before. */
     state.stop_at = 3;
     CHECK_IS(fsock_loop_run(loop), 0);

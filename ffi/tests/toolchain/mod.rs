@@ -37,6 +37,13 @@ pub fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// A program that fails when it hangs (timeout(1) is in every coreutils).
+pub fn limited(program: &Path) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg("60").arg(program);
+    command
+}
+
 /// The directory with the library, in the profile of this test. Cargo does not build a shared object for tests by
 /// itself.
 pub fn library() -> &'static Path {
@@ -85,7 +92,7 @@ pub fn valgrind(program: &Path, backend: &str) {
     if !has_valgrind() {
         return;
     }
-    let mut command = Command::new("valgrind");
+    let mut command = limited(Path::new("valgrind"));
     command.args(["--quiet", "--leak-check=full", "--error-exitcode=99", "--track-fds=yes"]);
     let log = program.with_extension(format!("{backend}.log"));
     command.arg(format!("--log-file={}", log.display())).arg(program).env("FASTSOCK_BACKEND", backend);
