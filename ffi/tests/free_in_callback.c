@@ -46,6 +46,17 @@ static void free_on_drop(void *user) {
     CHECK_IS(fsock_loop_free(doomed), 0);
 }
 
+static void free_at_first(void *user) {
+    on_drop(user);
+    CHECK_IS(fsock_loop_free(doomed), drops == 1 ? 0 : FSOCK_E_CLOSED);
+}
+
+static void remove_self(fsock_loop *loop, uint64_t token, uint32_t ready, void *user) {
+    (void)ready, (void)user;
+    calls++;
+    CHECK_IS(fsock_remove(loop, token), 0);
+}
+
 /* A loop in which everything is ready at once. */
 static fsock_loop *eager(int pair[2], fsock_waker *wakers[2]) {
     fsock_loop *loop = new_loop();
@@ -114,6 +125,16 @@ int main(void) {
     CHECK_IS(fsock_add_callback(doomed, pair[1], FSOCK_READABLE, 0, on_ready, NULL, on_drop, NULL), 0);
     CHECK_IS(fsock_remove(doomed, token), FSOCK_E_CLOSED);
     CHECK(calls == 0 && drops == 2);
+    close_pair(pair);
+
+    /* By the drop function of a source that removed itself: the other one, ready as well, is not called. */
+    doomed = new_loop();
+    make_pair(pair);
+    calls = drops = 0;
+    for (i = 0; i < 2; i++)
+        CHECK_IS(fsock_add_callback(doomed, pair[i], FSOCK_WRITABLE, 0, remove_self, NULL, free_at_first, &token), 0);
+    CHECK_IS(fsock_loop_run(doomed), FSOCK_E_CLOSED);
+    CHECK(calls == 1 && drops == 2);
     close_pair(pair);
     return 0;
 }
