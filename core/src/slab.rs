@@ -74,6 +74,12 @@ impl<T> Slab<T> {
         self.slots.len() as u32
     }
 
+    /// By place alone, for indexes that the owner keeps in step itself.
+    #[inline]
+    pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut T> {
+        self.slots.get_mut(slot as usize).and_then(|slot| slot.value.as_mut())
+    }
+
     /// The token of what is in a slot.
     #[inline]
     pub(crate) fn token_at(&self, slot: u32) -> Option<Token> {

@@ -18,17 +18,18 @@ pub enum Repeat {
     FixedDelay(Duration),
 }
 
-/// In `positions`: not in the heap, for the timer is due or waits to be re-armed.
-const OUT: u32 = u32::MAX;
+/// In `Entry::node`: no node in the heap stands for this timer, for it is due or waits to be re-armed.
+const NONE: u32 = 0;
 /// Four children a node: half the depth of a binary heap, and the children lie in one cache line.
 const ARITY: usize = 4;
+/// So many outdated nodes are not worth a sweep.
+const FEW: usize = 64;
 
-/// The key is kept in the heap itself, so that sifting touches nothing else.
+/// A place in the heap. The deadline is kept here as well, so that sifting touches nothing else.
 #[derive(Clone, Copy)]
 struct Node {
     deadline: u64,
-    /// Counts insertions, so that equal deadlines fire in the order in which they were set. It may wrap: it is
-    /// compared by distance.
+    /// Counts what was put into the heap: equal deadlines fire in the order in which they were set.
     order: u32,
     slot: u32,
 }
@@ -36,18 +37,30 @@ struct Node {
 impl Node {
     #[inline]
     fn before(&self, other: &Node) -> bool {
-        if self.deadline != other.deadline {
-            return self.deadline < other.deadline;
-        }
-        (self.order.wrapping_sub(other.order) as i32) < 0
+        (self.deadline, self.order) < (other.deadline, other.order)
     }
 }
 
-/// Values with deadlines: a 4-ary heap with the keys in it.
+/// A timer, and what it wants, which the heap may not know yet.
+struct Entry<T> {
+    deadline: u64,
+    order: u32,
+    /// The order of the node that stands for it; every other node of its slot is outdated.
+    node: u32,
+    value: T,
+}
+
+/// Values with deadlines: a 4-ary heap with the keys in it, brought up to date late.
+///
+/// Most timers are timeouts, which are put off or cancelled long before they are due. So a cancelled timer only forgets its
+/// place in the heap, and one that is put off only notes its new deadline: the heap finds out when the old place comes
+/// up, or in a sweep when half of it is outdated. Only the first place is right at any time.
 ///
 /// | operation | cost |
 /// |---|---|
-/// | `insert`, `cancel`, `rearm` | O(log n), no allocation in steady state |
+/// | `insert` | O(log n), O(1) for random deadlines; no allocation in steady state |
+/// | `cancel`, `rearm` to a later deadline | O(1) amortised |
+/// | `rearm` to an earlier deadline | as `insert` |
 /// | `next_deadline` | O(1) |
 /// | `take_due` | O(log n) for each that is due |
 ///
@@ -70,21 +83,22 @@ impl Node {
 /// ```
 pub struct TimerQueue<T> {
     heap: Vec<Node>,
-    /// Slot -> place in the heap.
-    positions: Vec<u32>,
-    values: Slab<T>,
+    entries: Slab<Entry<T>>,
+    /// The last order given out.
     order: u32,
+    /// How many nodes stand for nothing any more.
+    outdated: usize,
 }
 
 impl<T> TimerQueue<T> {
     /// An empty queue; it makes no system call ever.
     pub fn new() -> TimerQueue<T> {
-        TimerQueue { heap: Vec::new(), positions: Vec::new(), values: Slab::new(Kind::Timer), order: 0 }
+        TimerQueue { heap: Vec::new(), entries: Slab::new(Kind::Timer), order: 0, outdated: 0 }
     }
 
     /// How many values are in the queue, due ones that were not cancelled included.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.entries.len()
     }
 
     /// Whether there is none.
@@ -97,20 +111,19 @@ impl<T> TimerQueue<T> {
     /// # Errors
     /// `ENOSPC` at 2^30 timers.
     pub fn insert(&mut self, deadline: Time, value: T) -> io::Result<Token> {
-        let token = self.values.insert(value)?;
-        let slot = token.slot();
-        if self.positions.len() <= slot as usize {
-            self.positions.resize(slot as usize + 1, OUT);
-        }
-        self.push(deadline, slot);
+        let (deadline, order) = (deadline.as_nanos(), self.next_order());
+        let token = self.entries.insert(Entry { deadline, order, node: order, value })?;
+        self.push(Node { deadline, order, slot: token.slot() });
         Ok(token)
     }
 
     /// Takes a value out, whether it was due or not. `None`: stale token.
     pub fn cancel(&mut self, token: Token) -> Option<T> {
-        let value = self.values.remove(token)?;
-        self.unlink(token.slot());
-        Some(value)
+        let entry = self.entries.remove(token)?;
+        if entry.node != NONE {
+            self.outdate(token.slot());
+        }
+        Some(entry.value)
     }
 
     /// Gives a value another deadline; one that was due already is so no more.
@@ -118,16 +131,23 @@ impl<T> TimerQueue<T> {
     /// # Errors
     /// `ENOENT`: stale token.
     pub fn rearm(&mut self, token: Token, deadline: Time) -> io::Result<()> {
-        if !self.values.contains(token) {
-            return Err(error::stale());
-        }
+        let (deadline, order) = (deadline.as_nanos(), self.next_order());
+        let entry = self.entries.get_mut(token).ok_or_else(error::stale)?;
+        let later = deadline >= entry.deadline;
+        (entry.deadline, entry.order) = (deadline, order);
+        let before = entry.node;
         let slot = token.slot();
-        match self.positions[slot as usize] {
-            OUT => self.push(deadline, slot),
-            place => {
-                let node = self.node(deadline, slot);
-                self.settle(place as usize, node);
+        if later && before != NONE {
+            // Its node comes up too early, and is moved on then: now, if it is the first.
+            if self.heap[0].slot == slot {
+                self.right_the_first();
             }
+            return Ok(());
+        }
+        entry.node = order;
+        self.push(Node { deadline, order, slot });
+        if before != NONE {
+            self.outdate(slot);
         }
         Ok(())
     }
@@ -142,76 +162,133 @@ impl<T> TimerQueue<T> {
     /// or [`rearm`](Self::rearm); whether one is still due is asked by [`is_due`](Self::is_due), for what is done
     /// about one may cancel the next.
     pub fn take_due(&mut self, now: Time, due: &mut Vec<Token>) {
-        while let Some(first) = self.heap.first() {
+        while let Some(&first) = self.heap.first() {
             if first.deadline > now.as_nanos() {
                 break;
             }
-            let slot = first.slot;
-            self.unlink(slot);
-            due.extend(self.values.token_at(slot));
+            if let Some(entry) = self.entries.at_mut(first.slot) {
+                entry.node = NONE;
+            }
+            self.pop();
+            self.right_the_first();
+            due.extend(self.entries.token_at(first.slot));
         }
     }
 
     /// Whether this timer came out of [`take_due`](Self::take_due) and has been neither cancelled nor re-armed since.
     pub fn is_due(&self, token: Token) -> bool {
-        self.values.contains(token) && self.positions[token.slot() as usize] == OUT
+        self.entries.get(token).is_some_and(|entry| entry.node == NONE)
     }
 
     /// Whether the token names a timer of this queue.
     pub fn contains(&self, token: Token) -> bool {
-        self.values.contains(token)
+        self.entries.contains(token)
     }
 
     /// The value of a timer.
     pub fn get_mut(&mut self, token: Token) -> Option<&mut T> {
-        self.values.get_mut(token)
+        self.entries.get_mut(token).map(|entry| &mut entry.value)
     }
 
-    fn node(&mut self, deadline: Time, slot: u32) -> Node {
-        self.order = self.order.wrapping_add(1);
-        Node { deadline: deadline.as_nanos(), order: self.order, slot }
-    }
-
-    fn push(&mut self, deadline: Time, slot: u32) {
-        let node = self.node(deadline, slot);
-        self.heap.push(node);
-        self.up(self.heap.len() - 1, node);
-    }
-
-    /// Takes a slot's node out of the heap, if it is there.
-    fn unlink(&mut self, slot: u32) {
-        let place = std::mem::replace(&mut self.positions[slot as usize], OUT);
-        if place == OUT {
-            return;
+    /// One more than ever before.
+    #[inline]
+    fn next_order(&mut self) -> u32 {
+        if self.order == u32::MAX {
+            self.renumber();
         }
-        if let Some(last) = self.heap.pop() {
-            if (place as usize) < self.heap.len() {
-                self.settle(place as usize, last);
+        self.order += 1;
+        self.order
+    }
+
+    /// Begins the count anew, in the same order. Once in four thousand million insertions.
+    #[cold]
+    fn renumber(&mut self) {
+        self.sweep();
+        for node in &mut self.heap {
+            if let Some(entry) = self.entries.at_mut(node.slot) {
+                (node.deadline, node.order) = (entry.deadline, entry.order);
+            }
+        }
+        // Sorted is a heap, too.
+        self.heap.sort_unstable_by_key(|node| (node.deadline, node.order));
+        self.order = 0;
+        for node in &mut self.heap {
+            self.order += 1;
+            node.order = self.order;
+            if let Some(entry) = self.entries.at_mut(node.slot) {
+                (entry.order, entry.node) = (self.order, self.order);
             }
         }
     }
 
-    /// Puts a node where one is missing or out of date, and moves it up or down to where it belongs.
-    fn settle(&mut self, place: usize, node: Node) {
-        if place > 0 && node.before(&self.heap[(place - 1) / ARITY]) {
-            self.up(place, node);
-        } else {
-            self.down(place, node);
+    /// A node of this slot stands for nothing any more.
+    #[inline]
+    fn outdate(&mut self, slot: u32) {
+        self.outdated += 1;
+        if self.heap[0].slot == slot {
+            self.right_the_first();
+        } else if self.outdated > FEW && self.outdated > self.heap.len() / 2 {
+            self.sweep();
         }
     }
 
-    fn up(&mut self, mut place: usize, node: Node) {
+    /// Until the first node stands for a timer, with that timer's deadline.
+    fn right_the_first(&mut self) {
+        while let Some(&Node { order, slot, .. }) = self.heap.first() {
+            match self.entries.at_mut(slot) {
+                Some(entry) if entry.node == order => {
+                    if entry.order == order {
+                        break;
+                    }
+                    entry.node = entry.order;
+                    let node = Node { deadline: entry.deadline, order: entry.order, slot };
+                    self.down(0, node);
+                }
+                _ => {
+                    self.outdated -= 1;
+                    self.pop();
+                }
+            }
+        }
+    }
+
+    /// Throws every outdated node out.
+    #[cold]
+    fn sweep(&mut self) {
+        let entries = &mut self.entries;
+        self.heap.retain(|node| entries.at_mut(node.slot).is_some_and(|entry| entry.node == node.order));
+        self.outdated = 0;
+        for place in (0..self.heap.len().div_ceil(ARITY)).rev() {
+            self.down(place, self.heap[place]);
+        }
+        self.right_the_first();
+    }
+
+    #[inline]
+    fn push(&mut self, node: Node) {
+        let mut place = self.heap.len();
+        self.heap.push(node);
         while place > 0 {
             let parent = (place - 1) / ARITY;
             if !node.before(&self.heap[parent]) {
                 break;
             }
-            self.put(place, self.heap[parent]);
+            self.heap[place] = self.heap[parent];
             place = parent;
         }
-        self.put(place, node);
+        self.heap[place] = node;
     }
 
+    /// Throws the first node out.
+    fn pop(&mut self) {
+        if let Some(last) = self.heap.pop() {
+            if !self.heap.is_empty() {
+                self.down(0, last);
+            }
+        }
+    }
+
+    /// Puts a node at a place, or beneath it where it belongs.
     fn down(&mut self, mut place: usize, node: Node) {
         loop {
             let first = place * ARITY + 1;
@@ -227,16 +304,10 @@ impl<T> TimerQueue<T> {
             if !self.heap[least].before(&node) {
                 break;
             }
-            self.put(place, self.heap[least]);
+            self.heap[place] = self.heap[least];
             place = least;
         }
-        self.put(place, node);
-    }
-
-    #[inline]
-    fn put(&mut self, place: usize, node: Node) {
         self.heap[place] = node;
-        self.positions[node.slot as usize] = place as u32;
     }
 }
 

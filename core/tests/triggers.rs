@@ -7,8 +7,10 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
+use std::sync::mpsc;
+use std::time::Instant;
 
-use common::{errno, for_each_backend, look, read_some, streams, wait, wait_for};
+use common::{LONG, errno, for_each_backend, look, read_some, streams, wait, wait_for};
 use fastsock::{Backend, Interest, Mode, Poller, Trigger};
 
 const READ: Interest = Interest::READABLE;
@@ -198,22 +200,45 @@ fn an_exclusive_source_can_be_modified_rearmed_and_made_ordinary() {
     assert!(poller.remove(token));
 }
 
+/// Waits until this thread of ours sleeps in an epoll wait.
+fn await_sleep(thread: i32) {
+    let (path, start) = (format!("/proc/self/task/{thread}/syscall"), Instant::now());
+    let waits = [libc::SYS_epoll_wait, libc::SYS_epoll_pwait2].map(|number| format!("{number} "));
+    while !std::fs::read_to_string(&path).is_ok_and(|call| waits.iter().any(|wait| call.starts_with(wait))) {
+        assert!(start.elapsed() < LONG);
+        std::thread::yield_now();
+    }
+}
+
 #[test]
-fn of_several_exclusive_pollers_one_event_does_not_wake_all() {
-    const POLLERS: usize = 8;
+fn of_several_exclusive_pollers_one_connection_does_not_wake_all() {
+    const POLLERS: usize = 4;
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let mut pollers: Vec<Poller<'_>> = (0..POLLERS).map(|_| Poller::with_backend(Backend::Epoll).unwrap()).collect();
-    for poller in &mut pollers {
-        poller.add(listener.as_fd(), READ, Mode::from(Trigger::Edge).exclusive()).unwrap();
-    }
-    // Nobody is inside a wait, so the kernel queues the edge with each set that it wakes: with one, not with all.
-    let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let mut events = Vec::new();
-    let mut woken = 0;
-    for poller in &mut pollers {
-        woken += poller.wait(&mut events, Some(std::time::Duration::ZERO)).unwrap();
-    }
-    assert!((1..=POLLERS).contains(&woken), "{woken}");
+    let (tell, told) = mpsc::channel();
+    let woken = std::thread::scope(|scope| {
+        let mut wakers = Vec::new();
+        let mut threads = Vec::new();
+        for _ in 0..POLLERS {
+            let mut poller = Poller::with_backend(Backend::Epoll).unwrap();
+            wakers.push(poller.waker().unwrap());
+            poller.add(listener.as_fd(), READ, Mode::from(Trigger::Edge).exclusive()).unwrap();
+            let tell = tell.clone();
+            threads.push(scope.spawn(move || {
+                // SAFETY: takes nothing and cannot fail.
+                tell.send(unsafe { libc::gettid() }).unwrap();
+                let mut events = Vec::new();
+                let woken = poller.wait(&mut events, Some(LONG)).unwrap();
+                tell.send(0).unwrap();
+                (woken, poller) // Which stays alive until all are awake.
+            }));
+        }
+        (0..POLLERS).for_each(|_| await_sleep(told.recv().unwrap()));
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(told.recv_timeout(LONG).unwrap(), 0, "one at least");
+        wakers.iter().for_each(|waker| waker.wake().unwrap());
+        threads.into_iter().map(|thread| thread.join().unwrap().0).sum::<usize>()
+    });
+    assert!((1..POLLERS).contains(&woken), "{woken} of {POLLERS}");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+mod renew;
+
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -10,9 +12,6 @@ use crate::sys::{Selector, fork};
 use crate::token::Kind;
 use crate::waker::{Shared, Waker};
 use crate::{Backend, Event, Interest, Mode, Stats, Token, Trigger, error};
-
-/// The key of the waker's descriptor. No token has these bits.
-const WAKER_KEY: u64 = 0;
 
 struct Source {
     fd: RawFd,
@@ -358,7 +357,7 @@ impl<'fd> Poller<'fd> {
             return Ok(Waker::new(shared.clone()));
         }
         let shared = Arc::new(Shared::new()?);
-        watch_waker(&mut self.selector, &shared)?;
+        renew::watch_waker(&mut self.selector, &shared)?;
         self.waker = Some(shared.clone());
         Ok(Waker::new(shared))
     }
@@ -372,68 +371,6 @@ impl<'fd> Poller<'fd> {
     pub fn raw_fd(&self) -> Option<RawFd> {
         self.selector.raw_fd()
     }
-
-    /// Makes the kernel's set anew in a child after fork(2), and with it the waker's descriptor: a waker given out
-    /// before the fork wakes the parent's poller in the parent, and this one in the child. Every source stays
-    /// registered under its token; edges that are ready fire once more.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new); then the poller can not be used yet, and `reinit` may be called again.
-    pub fn reinit(&mut self) -> io::Result<()> {
-        if let Some(shared) = &self.waker {
-            shared.renew()?;
-            // A wake-up that was under way is not lost.
-            self.woken = true;
-        }
-        self.rebuild()?;
-        self.generation = fork::generation();
-        Ok(())
-    }
-
-    /// A fresh set with what we know of: nothing else can report to it. The old one is closed, never emptied by
-    /// `EPOLL_CTL_DEL`: after a fork that would empty the parent's. On an error everything is as before.
-    #[cold]
-    fn rebuild(&mut self) -> io::Result<()> {
-        let mut fresh = Selector::new(self.selector.backend())?;
-        if let Some(shared) = &self.waker {
-            watch_waker(&mut fresh, shared)?;
-        }
-        let mut closed = Vec::new();
-        for (token, source) in self.sources.iter_mut().filter(|(_, source)| source.watched && !source.spent) {
-            match fresh.add(source.fd, token.to_bits(), source.mode) {
-                Ok(()) => {}
-                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOMEM | libc::ENOSPC)) => return Err(error),
-                Err(_) => closed.push(token),
-            }
-        }
-        for (_, source) in self.sources.iter_mut() {
-            source.watched &= !source.spent;
-        }
-        for token in closed {
-            if let Some(source) = self.sources.get_mut(token) {
-                (source.watched, source.gone) = (false, true);
-            }
-        }
-        self.selector = fresh;
-        self.stats.rebuilds += 1;
-        Ok(())
-    }
-
-    #[inline]
-    fn same_process(&self) -> io::Result<()> {
-        if self.generation == fork::generation() {
-            return Ok(());
-        }
-        Err(error::with(
-            libc::ECHILD,
-            "this process was forked since the poller was made, and the poller is still the parent's: call reinit() first",
-        ))
-    }
-}
-
-fn watch_waker(selector: &mut Selector, shared: &Shared) -> io::Result<()> {
-    let trigger = if selector.backend().has_edge() { Trigger::Edge } else { Trigger::Level };
-    selector.add(shared.raw_fd(), WAKER_KEY, Mode::from(trigger).with_interest(Interest::READABLE))
 }
 
 /// The sentence for an errno that a registration can mend.
