@@ -322,3 +322,37 @@ impl<T> std::fmt::Debug for TimerQueue<T> {
         f.debug_struct("TimerQueue").field("len", &self.len()).field("next", &self.next_deadline()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_equal_deadlines_outlives_the_counter() {
+        let mut queue = TimerQueue::new();
+        queue.order = u32::MAX - 3;
+        let at = Time::from_nanos(7);
+        let tokens: Vec<Token> = (0..8).map(|i| queue.insert(at, i).unwrap()).collect();
+        queue.rearm(tokens[1], at).unwrap();
+        queue.cancel(tokens[3]);
+        let mut due = Vec::new();
+        queue.take_due(at, &mut due);
+        let values: Vec<i32> = due.iter().map(|token| *queue.get_mut(*token).unwrap()).collect();
+        assert_eq!(values, [0, 2, 4, 5, 6, 7, 1]);
+    }
+
+    #[test]
+    fn timeouts_that_are_always_put_off_or_cancelled_do_not_pile_up() {
+        let mut queue = TimerQueue::new();
+        let kept = queue.insert(Time::from_nanos(1 << 40), 0).unwrap();
+        for i in 0..100_000 {
+            queue.rearm(kept, Time::from_nanos((1 << 40) + i)).unwrap();
+            let brief = queue.insert(Time::from_nanos((1 << 41) - i), 1).unwrap();
+            queue.rearm(brief, Time::from_nanos((1 << 41) - 2 * i)).unwrap();
+            queue.cancel(brief);
+        }
+        assert_eq!(queue.len(), 1);
+        assert!(queue.heap.len() <= 3 * FEW, "{} nodes for one timer", queue.heap.len());
+        assert_eq!(queue.next_deadline(), Some(Time::from_nanos((1 << 40) + 99_999)));
+    }
+}
