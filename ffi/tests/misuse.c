@@ -155,7 +155,8 @@ int main(void) {
     other_kinds(loop);
     CHECK(pthread_create(&thread, NULL, elsewhere, loop) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
-    interrupted(loop);
+    /* valgrind puts a pointer of its own into pselect's argument, and trips over it when a signal makes it start again. */
+    if (!is_select(loop) || !getenv("UNDER_VALGRIND")) interrupted(loop);
 
     CHECK_IS(fsock_add(loop, directory, FSOCK_READABLE, 0, &token), -EPERM);
     CHECK_IS(fsock_add(loop, directory, 0, 0, &token), -EPERM);

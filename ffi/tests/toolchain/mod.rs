@@ -95,7 +95,8 @@ pub fn valgrind(program: &Path, backend: &str) {
     let mut command = limited(Path::new("valgrind"));
     command.args(["--quiet", "--leak-check=full", "--error-exitcode=99", "--track-fds=yes"]);
     let log = program.with_extension(format!("{backend}.log"));
-    command.arg(format!("--log-file={}", log.display())).arg(program).env("FASTSOCK_BACKEND", backend);
+    command.arg(format!("--log-file={}", log.display())).arg(program);
+    command.env("FASTSOCK_BACKEND", backend).env("UNDER_VALGRIND", "1");
     // Its own descriptors only; what cargo left open in us is not the program's.
     command.stdin(Stdio::null());
     let output = command.output().unwrap();
