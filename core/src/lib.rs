@@ -32,3 +32,8 @@ pub use time::Time;
 pub use timer::{Repeat, TimerQueue};
 pub use token::Token;
 pub use waker::Waker;
+
+/// The Rust program in the project's README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeOfTheProject;
