@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
@@ -22,7 +23,7 @@ os.register_at_fork(after_in_child=_fastsock.after_fork_in_child)
 
 
 def run(call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Calls ``call(*args, **kwargs)`` as a coroutine and runs this thread's loop until it returns; gives back its result.
+    """Calls ``call(*args, **kwargs)`` as a coroutine and runs this thread's loop until it returns. Gives its result.
 
     Other coroutines of the thread run meanwhile, and are left parked when it returns. In a coroutine already, this is a
     plain call. Ctrl-C raises ``KeyboardInterrupt`` where ``call`` waits, also while another coroutine runs.
@@ -51,6 +52,15 @@ def spawn(call: Callable[_P, object], /, *args: _P.args, **kwargs: _P.kwargs) ->
         group.spawn(lambda: call(*args, **kwargs))
     else:
         group.spawn(call, *args)
+
+
+def is_from_signal(error: BaseException) -> bool:
+    """Whether a signal handler has raised it to end the program, in whichever coroutine ran at that moment."""
+    if isinstance(error, Exception) or threading.current_thread() is not threading.main_thread():
+        return False
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    codes = {getattr(handler, "__code__", None) for handler in handlers} - {None}
+    return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 class _WakeupPipe:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import socket
 import socketserver
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from fastsock._fastsock import Channel, Group, in_loop, sleep
+from fastsock.advice import bind_advice
 from fastsock.loop import run
 from fastsock.sockets import Socket
 
@@ -88,12 +93,12 @@ class LoopMixIn(socketserver.ThreadingMixIn):
             pass
 
     A handler is written in the blocking style. Where it waits for its request's socket, the others run: thousands of
-    connections need one thread. What waits elsewhere (``time.sleep``, a database, ``threading.Lock``) holds all of them:
-    use ``fastsock.sleep``, or a thread.
+    connections need one thread. What waits elsewhere (``time.sleep``, a database, ``threading.Lock``) holds all of
+    them: use ``fastsock.sleep``, or a thread.
 
     What differs from ``ThreadingMixIn``: handlers share ``threading.local`` and ``threading.get_ident`` (each has a
     ``contextvars`` context of its own); the queue of connections not yet accepted is as long as the system allows
-    (``request_queue_size``); a peer that vanishes is one line in the log ``fastsock`` (level INFO) instead of a traceback;
+    (``request_queue_size``); a peer that vanishes is one line in the log ``fastsock`` (level INFO), not a traceback;
     ``TCP_NODELAY`` is set; ``server_close`` ends what still runs after ``shutdown_timeout`` seconds by raising
     ``greenlet.GreenletExit`` where it waits.
     """
@@ -125,12 +130,34 @@ class LoopMixIn(socketserver.ThreadingMixIn):
         sock = getattr(self, "socket", None)
         if type(sock) is socket.socket:
             self.socket = Socket.adopt(sock)
-        super().server_bind()  # type: ignore[misc]
+        try:
+            super().server_bind()  # type: ignore[misc]
+        except OSError as error:
+            advice = bind_advice(error, self.server_address)  # type: ignore[attr-defined]
+            if advice:
+                error.add_note(advice)
+            raise
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[Channel]:
+        """The channel to wait on. No read or accept of the server's own socket waits meanwhile: ``shutdown`` is heard."""
+        sock = getattr(self, "socket", None)
+        mine = isinstance(sock, Socket)
+        channel = sock._channel if isinstance(sock, Socket) else Channel.foreign(self.fileno())  # type: ignore[attr-defined]
+        channel.impatient = True
+        self._listener = channel
+        try:
+            yield channel
+        finally:
+            self._listener = None
+            channel.impatient = False
+            if not mine:
+                channel.close()
 
     # -- serving
 
     def serve_forever(self, poll_interval: float = 0.5) -> None:
-        """Handle requests until ``shutdown()``. Runs the thread's loop.
+        """Handle requests until ``shutdown()``, or until the server's socket is closed. Runs the thread's loop.
 
         On the main thread, handlers that still run are left for ``server_close()``; on another, which may end now, they
         are drained here as ``server_close()`` would.
@@ -145,31 +172,24 @@ class LoopMixIn(socketserver.ThreadingMixIn):
             self._BaseServer__is_shut_down.set()
             coroutines.end(drain=threading.current_thread() is not threading.main_thread() and not in_loop())
 
-    def _serve(self, poll_interval: float | None, once: bool = False) -> bool:
-        """Accepts until the shutdown, or ``once``; whether a request came."""
-        sock = getattr(self, "socket", None)
-        mine = isinstance(sock, Socket)
-        channel = sock._channel if isinstance(sock, Socket) else Channel.foreign(self.fileno())  # type: ignore[attr-defined]
-        channel.impatient = True
-        self._listener = channel
-        try:
+    def _serve(self, poll_interval: float | None) -> None:
+        with self._listening() as channel:
             while not self._BaseServer__shutdown_request:
-                if self.concurrency is None or self._coroutines().group.join(self.concurrency, poll_interval):
-                    ready = channel.wait_read(poll_interval)
-                    if self._BaseServer__shutdown_request:
-                        break
-                    if ready:
-                        self._handle_request_noblock()  # type: ignore[attr-defined]
-                    if once:
-                        return ready
-                if not once:
-                    self.service_actions()  # type: ignore[attr-defined]
-            return False
-        finally:
-            self._listener = None
-            channel.impatient = False
-            if not mine:
-                channel.close()
+                try:
+                    ready = self._has_room(poll_interval) and channel.wait_read(poll_interval)
+                except OSError as error:
+                    if error.errno == errno.EBADF:
+                        return
+                    raise
+                if self._BaseServer__shutdown_request:
+                    return
+                if ready:
+                    self._handle_request_noblock()  # type: ignore[attr-defined]
+                self.service_actions()  # type: ignore[attr-defined]
+
+    def _has_room(self, timeout: float | None) -> bool:
+        """Waits until one more request may run."""
+        return self.concurrency is None or self._coroutines().group.join(self.concurrency, timeout)
 
     def handle_request(self) -> None:
         """Take one request, within ``timeout`` if there is one, and let it and the earlier ones run until they wait.
@@ -182,9 +202,19 @@ class LoopMixIn(socketserver.ThreadingMixIn):
             self.handle_timeout()  # type: ignore[attr-defined]
 
     def _take_one(self, timeout: float | None) -> bool:
-        came = self._serve(timeout, once=True)
+        """Whether a request came in time."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._listening() as channel:
+            while True:
+                if self._has_room(timeout) and channel.wait_read(timeout, sure=True):
+                    self._handle_request_noblock()  # type: ignore[attr-defined]
+                    break
+                if deadline is not None:
+                    timeout = deadline - time.monotonic()
+                    if timeout <= 0:
+                        return False
         sleep(0)
-        return came
+        return True
 
     def shutdown(self) -> None:
         """Stop ``serve_forever``: at once from a handler, and from another thread when it has stopped accepting."""
@@ -193,7 +223,9 @@ class LoopMixIn(socketserver.ThreadingMixIn):
         if channel is None:
             return  # not serving (yet): serve_forever returns as soon as it is called
         channel.interrupt()
-        if threading.get_ident() != self._coroutines().thread:
+        coroutines = self._coroutines()
+        coroutines.group.interrupt()
+        if threading.get_ident() != coroutines.thread:
             self._BaseServer__is_shut_down.wait()
 
     # -- requests

@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import _socket
+import contextlib
 import errno
 import os
 import socket
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fastsock._fastsock import Channel
+from fastsock._fastsock import Channel, sleep
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 __all__ = ["Socket"]
 
-_IN_PROGRESS = {errno.EINPROGRESS, errno.EAGAIN, errno.EWOULDBLOCK}
+# The flags of calls that never wait, whatever the socket's timeout.
+_AT_ONCE = socket.MSG_DONTWAIT | socket.MSG_ERRQUEUE
 
 
-def _cooperative(name: str, write: bool) -> Callable[..., Any]:
-    """The method of the C class, tried again after a wait for as long as it would block."""
+def _cooperative(name: str, write: bool, place: int) -> Callable[..., Any]:
+    """The method of the C class, tried again after a wait for as long as it would block.
+
+    ``place`` is that of the flags among the arguments.
+    """
     call = getattr(_socket.socket, name)
 
-    def method(self: Socket, *args: Any) -> Any:
+    def method(self: Socket, *args: Any, **kwargs: Any) -> Any:
+        flags = kwargs.get("flags", args[place] if len(args) > place else 0)
+        patient = not (isinstance(flags, int) and flags & _AT_ONCE)
         if write:
-            self._channel.flush()
+            self._channel.in_turn()
         while True:
             try:
-                return call(self, *args)
+                return call(self, *args, **kwargs)
             except BlockingIOError:
+                if not patient:
+                    raise
                 self._channel.blocked(write)
+                if write:
+                    self._channel.in_turn()
 
     method.__name__ = name
     method.__qualname__ = f"Socket.{name}"
@@ -41,8 +53,8 @@ def _cooperative(name: str, write: bool) -> Callable[..., Any]:
 class Socket(socket.socket):
     """A ``socket.socket`` that waits on the loop.
 
-    In a coroutine (a handler of a loop server, or what ``fastsock.spawn`` has started) a call that would block parks the
-    coroutine, and the thread's loop goes on with the others. Anywhere else (another thread, a forked child, no loop) it
+    In a coroutine (a handler of a loop server, or what ``fastsock.spawn`` has started) a call that would block parks
+    the coroutine, and the thread's loop goes on with the others. Anywhere else (another thread, a forked child, no loop) it
     blocks like any socket. Timeouts hold in both.
 
     The descriptor itself is non-blocking always; ``gettimeout()`` and ``getblocking()`` tell what was asked for. Two
@@ -112,21 +124,37 @@ class Socket(socket.socket):
         """As ``connect``, with the errno as its result: 0 is success, ``EAGAIN`` is the timeout."""
         error = super().connect_ex(address)
         timeout = self._channel.gettimeout()
-        if error not in _IN_PROGRESS or timeout == 0:
+        if timeout == 0:
+            return error
+        if error == errno.EAGAIN and _FAMILY(self) == socket.AF_UNIX:
+            return self._connect_when_room(address, timeout)
+        if error != errno.EINPROGRESS:
             return error
         if not self._channel.await_connect(timeout):
             return errno.EAGAIN
         # Writable is not connected yet: the outcome is here (connect(2)).
         return self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
+    def _connect_when_room(self, address: Any, timeout: float | None) -> int:
+        """The listener's queue is full; for Unix sockets nothing tells when it is not (connect(2), EAGAIN)."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = 0.001
+        while deadline is None or time.monotonic() < deadline:
+            sleep(pause if deadline is None else max(0.0, min(pause, deadline - time.monotonic())))
+            error = super().connect_ex(address)
+            if error != errno.EAGAIN:
+                return error
+            pause = min(2 * pause, 0.05)
+        return errno.EAGAIN
+
     # -- what the C class would do by blocking
 
-    recvfrom = _cooperative("recvfrom", write=False)
-    recvfrom_into = _cooperative("recvfrom_into", write=False)
-    recvmsg = _cooperative("recvmsg", write=False)
-    recvmsg_into = _cooperative("recvmsg_into", write=False)
-    sendto = _cooperative("sendto", write=True)
-    sendmsg = _cooperative("sendmsg", write=True)
+    recvfrom = _cooperative("recvfrom", write=False, place=1)
+    recvfrom_into = _cooperative("recvfrom_into", write=False, place=2)
+    recvmsg = _cooperative("recvmsg", write=False, place=2)
+    recvmsg_into = _cooperative("recvmsg_into", write=False, place=2)
+    sendto = _cooperative("sendto", write=True, place=1)  # or the address, which is no integer
+    sendmsg = _cooperative("sendmsg", write=True, place=2)
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file; see ``socket.socket.sendfile``. Returns the number of bytes sent."""
@@ -160,14 +188,17 @@ class Socket(socket.socket):
         _SHUTDOWN(self, how)
 
     def close(self) -> None:
-        """Close; the descriptor stays open for as long as a file made of it does."""
+        """Close, after what was written; the descriptor stays open for as long as a file made of it does."""
+        with contextlib.suppress(OSError):
+            self._channel.flush()
         self._closed = True
         if self._io_refs <= 0:  # type: ignore[attr-defined]
             self._real_close()
 
     def detach(self) -> int:
-        """The descriptor, off the loop and in the blocking mode that ``gettimeout()`` told; this object is closed then."""
+        """The descriptor, off the loop and in the blocking mode that ``gettimeout()`` told; this object is closed."""
         channel = self._channel
+        channel.flush()
         timeout = channel.gettimeout()
         channel.close()
         if super().fileno() >= 0:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socketserver as _stdlib
 from socketserver import *  # noqa: F403
 
-from fastsock.handlers import StreamRequestHandler
+from fastsock.handlers import StreamRequestHandler as StreamRequestHandler
 from fastsock.mixin import LoopMixIn
 
 __all__ = list(_stdlib.__all__)

@@ -9,9 +9,9 @@ use std::time::Duration;
 use fastsock::{Interest, Ready, Time, Token};
 use pyo3::prelude::*;
 
-use crate::errors::{misuse, os_error};
+use crate::errors::{misuse, os_error, timed_out};
 use crate::greenlet::Greenlet;
-use crate::hub::{Alarm, Hub, Message, Why};
+use crate::hub::{Alarm, Hub, Message, Why, thread_id};
 use crate::sys;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,14 +72,20 @@ pub(crate) struct Channel {
     writer: RefCell<Option<Greenlet>>,
     /// `interrupt()` came while nobody waited: the next wait for reading ends at once.
     interrupted: Cell<bool>,
-    /// Never wait inside an operation: the server's own listener, whose loop waits elsewhere.
+    /// Never wait inside a read or accept: the server's own listener, whose loop waits elsewhere.
     impatient: Cell<bool>,
     /// Nanoseconds; negative: none. What the user set, whatever the descriptor's own mode.
     timeout: Cell<i64>,
     pub(crate) output: crate::output::Output,
-    /// Whether a coroutine is in the middle of a send, and who waits for its end.
-    sending: Cell<bool>,
-    senders: RefCell<VecDeque<Greenlet>>,
+    /// The thread that is in the middle of a send, or 0; and who waits for its end.
+    sending: Cell<usize>,
+    senders: RefCell<VecDeque<Sender>>,
+}
+
+/// A coroutine that waits for its turn to send, maybe on another loop than the one that sends now.
+struct Sender {
+    hub: Rc<Hub>,
+    greenlet: Greenlet,
 }
 
 impl Channel {
@@ -97,7 +103,7 @@ impl Channel {
             impatient: Cell::new(false),
             timeout: Cell::new(-1),
             output: crate::output::Output::default(),
-            sending: Cell::new(false),
+            sending: Cell::new(0),
             senders: RefCell::default(),
         })
     }
@@ -109,6 +115,10 @@ impl Channel {
 
     pub(crate) fn is_open(&self) -> bool {
         self.fd.get() >= 0
+    }
+
+    pub(crate) fn is_stream(&self) -> bool {
+        self.kind == Kind::Stream
     }
 
     pub(crate) fn is_edge(&self) -> bool {
@@ -124,8 +134,9 @@ impl Channel {
         self.timeout.set(nanos.unwrap_or(-1));
     }
 
-    pub(crate) fn is_impatient(&self) -> bool {
-        self.impatient.get() || self.timeout.get() == 0
+    /// Whether an operation in this direction must not wait.
+    pub(crate) fn is_impatient(&self, direction: Direction) -> bool {
+        self.timeout.get() == 0 || (self.impatient.get() && direction == Direction::Read)
     }
 
     pub(crate) fn set_impatient(&self, impatient: bool) {
@@ -188,13 +199,33 @@ impl Channel {
         direction: Direction,
         deadline: Option<Time>,
     ) -> PyResult<Woken> {
-        match self.prepare(py, direction, deadline)? {
-            Prepared::Done(woken) => Ok(woken),
-            Prepared::Park(parked) => {
-                let switched = parked.next.switch(py);
-                self.finish(py, parked, switched)
+        loop {
+            let woken = match self.prepare(py, direction, deadline)? {
+                Prepared::Done(woken) => return Ok(woken),
+                Prepared::Park(parked) => {
+                    let switched = parked.next.switch(py);
+                    self.finish(py, parked, switched)?
+                }
+            };
+            // Who makes an attempt sees for itself that it was woken for nothing; here nobody does.
+            if woken != Woken::Ready || self.is_ready(direction) {
+                return Ok(woken);
             }
         }
+    }
+
+    /// Waits for the deadline or an interruption, and asks the kernel nothing. On the loop only; `Ready`: look again.
+    pub(crate) fn pause(self: &Rc<Channel>, py: Python<'_>, hub: Rc<Hub>, deadline: Time) -> PyResult<Woken> {
+        let current = hub.parkable(py)?;
+        hub.flush(py)?;
+        if self.interrupted.take() {
+            return Ok(Woken::Interrupted);
+        }
+        let alarm = Some(hub.alarm(deadline, Alarm::Channel(self.clone(), Direction::Read))?);
+        self.reader.replace(Some(current));
+        let next = hub.next(py)?;
+        let switched = next.switch(py);
+        self.finish(py, Parked { hub, direction: Direction::Read, alarm, next }, switched)
     }
 
     /// All that comes before the switch.
@@ -227,6 +258,8 @@ impl Channel {
         if direction == Direction::Read && self.interrupted.take() {
             return Ok(Prepared::Done(Woken::Interrupted));
         }
+        // From here on, only the kernel's word makes it so.
+        self.exhausted(direction);
         self.enroll(&hub)?;
         let alarm = match deadline {
             Some(deadline) => Some(hub.alarm(deadline, Alarm::Channel(self.clone(), direction))?),
@@ -235,7 +268,9 @@ impl Channel {
         self.waiter(direction).replace(Some(current));
         if let Err(error) = self.ask(&hub) {
             self.waiter(direction).take();
-            alarm.into_iter().for_each(|alarm| hub.cancel(alarm));
+            if let Some(alarm) = alarm {
+                hub.cancel(alarm);
+            }
             return Err(error);
         }
         let next = hub.next(py)?;
@@ -247,7 +282,8 @@ impl Channel {
     pub(crate) fn finish(&self, py: Python<'_>, parked: Parked, switched: PyResult<()>) -> PyResult<Woken> {
         let Parked { hub, direction, alarm, .. } = parked;
         let result = hub.back(switched);
-        alarm.into_iter().for_each(|alarm| hub.cancel(alarm));
+        // An alarm that is still set has not rung: then the reason is a left-over of some earlier wait.
+        let early = alarm.is_none_or(|alarm| hub.cancel(alarm));
         // Still there when something else than `wake` ended the wait.
         let mut waiter = self.waiter(direction).borrow_mut();
         if let Some(greenlet) = waiter.take() {
@@ -256,7 +292,7 @@ impl Channel {
             }
         }
         match result? {
-            Why::TimedOut => Ok(Woken::TimedOut),
+            Why::TimedOut if !early => Ok(Woken::TimedOut),
             Why::Interrupted => Ok(Woken::Interrupted),
             _ if !self.is_open() => Err(os_error(libc::EBADF)),
             _ => Ok(Woken::Ready),
@@ -335,19 +371,26 @@ impl Channel {
     }
 
     /// Before the descriptor is closed: takes it off the loop, and lets whoever waits for it go on to find `EBADF`.
+    ///
+    /// From any thread; the loop hears of it before it watches the next descriptor.
     pub(crate) fn close(&self) {
         self.fd.set(-1);
-        let hub = self.hub.take();
-        if let (Some(hub), Some(token)) = (hub, self.token.take()) {
-            if hub.is_here() && !hub.is_dead() {
-                self.wake(&hub, Direction::Read, Why::Ready);
-                self.wake(&hub, Direction::Write, Why::Ready);
-                for sender in self.senders.take() {
-                    hub.push(sender, Why::Ready);
-                }
-            }
+        while self.wake_sender() {}
+        if let (Some(hub), Some(token)) = (self.hub.take(), self.token.take()) {
             hub.forget(token);
         }
+    }
+
+    /// The loop has let go of it.
+    pub(crate) fn forgotten(&self, hub: &Hub) {
+        self.wake(hub, Direction::Read, Why::Ready);
+        self.wake(hub, Direction::Write, Why::Ready);
+    }
+
+    /// The loop is no more: as if it had never been registered.
+    pub(crate) fn leave_loop(&self) {
+        self.token.take();
+        self.hub.take();
     }
 
     pub(crate) fn forget_output(&self) {
@@ -359,20 +402,34 @@ impl Channel {
     /// Waits until no other coroutine is in the middle of a send.
     #[inline]
     pub(crate) fn begin_send(&self, py: Python<'_>) -> PyResult<()> {
-        if self.sending.replace(true) { self.await_send(py) } else { Ok(()) }
+        if self.is_sending() {
+            self.await_turn(py)?;
+        }
+        self.sending.set(thread_id());
+        Ok(())
     }
 
+    /// Until nobody sends; the caller goes on at once, before anyone else can begin.
     #[inline(never)]
-    fn await_send(&self, py: Python<'_>) -> PyResult<()> {
-        while self.sending.replace(true) {
-            let Some(hub) = self.loop_here(py) else {
-                return Err(misuse(
-                    "a coroutine is in the middle of a send on this socket: send from its loop's thread",
-                ));
-            };
-            let current = hub.parkable(py)?;
-            self.senders.borrow_mut().push_back(current);
-            hub.park(py)?;
+    pub(crate) fn await_turn(&self, py: Python<'_>) -> PyResult<()> {
+        let deadline = self.timeout().map(|timeout| Time::now() + timeout);
+        while self.is_sending() {
+            if self.is_impatient(Direction::Write) {
+                return Err(os_error(libc::EAGAIN));
+            }
+            if deadline.is_some_and(|deadline| Time::now() >= deadline) {
+                return Err(timed_out());
+            }
+            match Hub::running(py) {
+                Some(hub) => self.queue_up(py, hub, deadline)?,
+                None if self.sending.get() == thread_id() => {
+                    return Err(misuse(
+                        "a coroutine is in the middle of a send on this socket, and its loop does not run",
+                    ));
+                }
+                // Another thread's loop sends. This is rare enough for looking now and then.
+                None => sys::nap(py, Duration::from_millis(1))?,
+            }
             if !self.is_open() {
                 return Err(os_error(libc::EBADF));
             }
@@ -380,16 +437,47 @@ impl Channel {
         Ok(())
     }
 
-    pub(crate) fn end_send(&self, py: Python<'_>) {
-        self.sending.set(false);
-        let next = self.senders.borrow_mut().pop_front();
-        if let (Some(next), Some(hub)) = (next, Hub::running(py)) {
-            hub.push(next, Why::Ready);
+    fn queue_up(&self, py: Python<'_>, hub: Rc<Hub>, deadline: Option<Time>) -> PyResult<()> {
+        let me = hub.parkable(py)?;
+        hub.flush(py)?;
+        if !self.is_sending() {
+            return Ok(());
+        }
+        let alarm = deadline.map(|deadline| hub.alarm(deadline, Alarm::Greenlet(me.clone_ref(py)))).transpose()?;
+        self.senders.borrow_mut().push_back(Sender { hub: hub.clone(), greenlet: me.clone_ref(py) });
+        let result = hub.park(py);
+        if let Some(alarm) = alarm {
+            hub.cancel(alarm);
+        }
+        self.senders.borrow_mut().retain(|sender| !sender.greenlet.is(&me));
+        if result.is_err() && !self.is_sending() {
+            // It was this one's turn, maybe, and it ends instead: the next one's, then.
+            self.wake_sender();
+        }
+        result.map(drop)
+    }
+
+    pub(crate) fn end_send(&self) {
+        self.sending.set(0);
+        if !self.senders.borrow().is_empty() {
+            self.wake_sender();
         }
     }
 
+    /// Lets the first who waits to send go on; whether there was one.
+    fn wake_sender(&self) -> bool {
+        let next = self.senders.borrow_mut().pop_front();
+        match next {
+            Some(Sender { hub, greenlet }) if hub.is_here() => hub.push(greenlet, Why::Ready),
+            Some(Sender { hub, greenlet }) => hub.send(Message::Resume(greenlet)),
+            None => return false,
+        }
+        true
+    }
+
+    #[inline]
     pub(crate) fn is_sending(&self) -> bool {
-        self.sending.get()
+        self.sending.get() != 0
     }
 }
 

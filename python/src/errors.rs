@@ -33,6 +33,18 @@ pub(crate) fn timed_out() -> PyErr {
     PyTimeoutError::new_err("timed out")
 }
 
+/// The errno of an `OSError`; of a `TimeoutError` that has none, `ETIMEDOUT`.
+#[cold]
+#[inline(never)]
+pub(crate) fn errno(py: Python<'_>, error: &PyErr) -> i32 {
+    let number = error.value(py).getattr("errno").and_then(|errno| errno.extract()).unwrap_or(0);
+    match number {
+        0 if error.is_instance_of::<PyTimeoutError>(py) => libc::ETIMEDOUT,
+        0 => libc::EPIPE,
+        number => number,
+    }
+}
+
 #[cold]
 #[inline(never)]
 pub(crate) fn misuse(sentence: &'static str) -> PyErr {

@@ -112,6 +112,11 @@ impl Greenlet {
         Greenlet(self.0.clone_ref(py))
     }
 
+    /// Who goes on when it has ended.
+    pub(crate) fn set_parent(&self, py: Python<'_>, parent: &Greenlet) -> PyResult<()> {
+        self.0.bind(py).setattr(intern!(py, "parent"), parent.0.bind(py))
+    }
+
     pub(crate) fn set_context(&self, py: Python<'_>, context: &Bound<'_, PyAny>) -> PyResult<()> {
         self.0.bind(py).setattr(intern!(py, "gr_context"), context)
     }

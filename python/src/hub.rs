@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use fastsock::{Event, Interest, Poller, Time, TimerQueue, Token, Trigger, Waker};
@@ -10,8 +10,9 @@ use pyo3::prelude::*;
 
 use crate::channel::{Channel, Direction};
 use crate::errors::{from_io, misuse};
+use crate::farewell::Farewell;
 use crate::greenlet::Greenlet;
-use crate::task::Job;
+use crate::task::{Job, Members};
 
 /// How much I/O a coroutine may do before the others get their turn: one for each call, and one for each 4 KiB.
 const BUDGET: i32 = 128;
@@ -34,6 +35,13 @@ pub(crate) struct Resume {
     pub(crate) why: Why,
 }
 
+impl Resume {
+    /// Whether this enters a greenlet for the first time.
+    fn is_birth(&self) -> bool {
+        matches!(&self.why, Why::Start(job) if job.is_first())
+    }
+}
+
 /// What a timer does.
 pub(crate) enum Alarm {
     Channel(Rc<Channel>, Direction),
@@ -44,6 +52,8 @@ pub(crate) enum Alarm {
 pub(crate) enum Message {
     Interrupt(Rc<Channel>),
     Forget(Token),
+    Resume(Greenlet),
+    WakeJoiners(Rc<Members>),
 }
 
 pub(crate) struct Hub {
@@ -63,34 +73,52 @@ pub(crate) struct Hub {
     budget: Cell<i32>,
     /// Channels with output that waits for the next park.
     dirty: RefCell<Vec<Rc<Channel>>>,
+    /// Workers without work.
     pub(crate) idle: RefCell<Vec<Greenlet>>,
+    /// Every group with coroutines on this loop.
+    groups: RefCell<Vec<Weak<Members>>>,
     messages: RefCell<Vec<Message>>,
+    /// Nothing parks here any more: forked away from, or its thread ends.
     dead: Cell<bool>,
     edge: bool,
 }
 
+/// The thread's loop. When the thread ends with one still here, the GIL is not held and greenlets cannot be ended: then it
+/// is left as it is.
+struct Place(RefCell<Option<Rc<Hub>>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        std::mem::forget(self.0.take());
+    }
+}
+
 thread_local! {
-    static HUB: RefCell<Option<Rc<Hub>>> = const { RefCell::new(None) };
+    static HUB: Place = const { Place(RefCell::new(None)) };
     static THREAD: u8 = const { 0 };
 }
 
-/// A number that no other living thread has.
-fn thread_id() -> usize {
+/// A number that no other living thread has; never 0.
+pub(crate) fn thread_id() -> usize {
     THREAD.with(|place| std::ptr::from_ref(place) as usize)
 }
 
 impl Hub {
     /// This thread's loop, made when it is first asked for.
-    pub(crate) fn of_thread(_py: Python<'_>) -> PyResult<Rc<Hub>> {
-        match HUB.with_borrow(|hub| hub.clone()) {
+    pub(crate) fn of_thread(py: Python<'_>) -> PyResult<Rc<Hub>> {
+        match Hub::present() {
             Some(hub) => Ok(hub),
-            None => Hub::create(),
+            None => Hub::create(py),
         }
+    }
+
+    fn present() -> Option<Rc<Hub>> {
+        HUB.with(|place| place.0.borrow().clone())
     }
 
     #[cold]
     #[inline(never)]
-    fn create() -> PyResult<Rc<Hub>> {
+    fn create(py: Python<'_>) -> PyResult<Rc<Hub>> {
         let mut poller = Poller::new().map_err(from_io)?;
         let waker = poller.waker().map_err(from_io)?;
         let edge = poller.backend().has_edge();
@@ -107,18 +135,20 @@ impl Hub {
             budget: Cell::new(BUDGET),
             dirty: RefCell::default(),
             idle: RefCell::default(),
+            groups: RefCell::default(),
             messages: RefCell::default(),
             dead: Cell::new(false),
             edge,
         });
-        HUB.set(Some(hub.clone()));
+        HUB.with(|place| place.0.replace(Some(hub.clone())));
+        Farewell::install(py)?;
         Ok(hub)
     }
 
     /// This thread's loop if it is running and we are in one of its coroutines: then a wait parks instead of blocking.
     #[inline]
     pub(crate) fn running(_py: Python<'_>) -> Option<Rc<Hub>> {
-        HUB.with_borrow(|hub| match hub {
+        HUB.with(|place| match &*place.0.borrow() {
             Some(hub) if hub.is_running() => Some(hub.clone()),
             _ => None,
         })
@@ -126,7 +156,7 @@ impl Hub {
 
     /// After fork(2), in the child: the parent's loop is let go of, and every socket blocks like any other.
     pub(crate) fn abandon(_py: Python<'_>) {
-        if let Some(hub) = HUB.take() {
+        if let Some(hub) = HUB.with(|place| place.0.take()) {
             hub.dead.set(true);
             // Its output is the parent's to send.
             hub.dirty.take().iter().for_each(|channel| channel.forget_output());
@@ -175,6 +205,13 @@ impl Hub {
         Ok(token)
     }
 
+    /// Ends this thread's loop with the thread: everything parked has been ended before, as far as it would.
+    pub(crate) fn end(_py: Python<'_>) {
+        if let Some(hub) = HUB.with(|place| place.0.take()) {
+            hub.dismantle();
+        }
+    }
+
     /// Asks for one event, where there are no edges.
     pub(crate) fn ask(&self, token: Token, interest: Interest) -> PyResult<()> {
         self.poller.borrow_mut().modify(token, interest, Trigger::OneShot).map_err(from_io)
@@ -190,13 +227,18 @@ impl Hub {
         if self.poller.borrow_mut().remove(token) {
             let slot = token.to_bits() as u32 as usize;
             let channel = self.channels.borrow_mut()[slot].take();
-            drop(channel);
+            if let Some(channel) = channel {
+                channel.forgotten(self);
+            }
         }
     }
 
     // ---- other threads
 
     pub(crate) fn send(&self, message: Message) {
+        if self.dead.get() {
+            return;
+        }
         self.messages.borrow_mut().push(message);
         // The poller lives as long as the hub.
         let _ = self.waker.wake();
@@ -210,6 +252,8 @@ impl Hub {
             match message {
                 Message::Interrupt(channel) => channel.interrupt(self),
                 Message::Forget(token) => self.forget(token),
+                Message::Resume(greenlet) => self.push(greenlet, Why::Ready),
+                Message::WakeJoiners(members) => members.wake_joiners(self),
             }
         }
     }
@@ -220,9 +264,10 @@ impl Hub {
         self.timers.borrow_mut().insert(deadline, alarm).map_err(from_io)
     }
 
-    pub(crate) fn cancel(&self, token: Token) {
+    /// Whether it was still to ring.
+    pub(crate) fn cancel(&self, token: Token) -> bool {
         let alarm = self.timers.borrow_mut().cancel(token);
-        drop(alarm);
+        alarm.is_some()
     }
 
     fn ring(&self) {
@@ -294,11 +339,16 @@ impl Hub {
     #[inline(never)]
     pub(crate) fn next(&self, py: Python<'_>) -> PyResult<Greenlet> {
         if self.slice.get() > 0 {
-            let next = self.ready.borrow_mut().pop_front();
-            if let Some(resume) = next {
-                self.slice.set(self.slice.get() - 1);
-                self.why.replace(Some(resume.why));
-                return Ok(resume.greenlet);
+            let mut ready = self.ready.borrow_mut();
+            // A greenlet lies for its whole life where it was first entered, and counts its recursion from there: each
+            // begins on the loop, not on top of another coroutine.
+            if ready.front().is_some_and(|resume| !resume.is_birth()) {
+                if let Some(resume) = ready.pop_front() {
+                    drop(ready);
+                    self.slice.set(self.slice.get() - 1);
+                    self.why.replace(Some(resume.why));
+                    return Ok(resume.greenlet);
+                }
             }
         }
         self.home(py).ok_or_else(|| misuse("the loop has ended"))
@@ -307,7 +357,11 @@ impl Hub {
     /// Into a greenlet that is ready.
     fn enter(&self, py: Python<'_>, resume: Resume) -> PyResult<()> {
         self.why.replace(Some(resume.why));
-        resume.greenlet.switch(py)
+        let result = resume.greenlet.switch(py);
+        // Still here when someone switched by hand, past us: nobody else's reason.
+        let unclaimed = self.why.take();
+        drop(unclaimed);
+        result
     }
 
     /// What `Start` brought to the worker that has just been entered.
@@ -315,10 +369,8 @@ impl Hub {
     pub(crate) fn take_job(&self) -> Option<Box<Job>> {
         match self.why.take() {
             Some(Why::Start(job)) => Some(job),
-            other => {
-                self.why.replace(other);
-                None
-            }
+            // Meant for what this worker did before.
+            _ => None,
         }
     }
 
@@ -335,7 +387,8 @@ impl Hub {
     pub(crate) fn give_way(&self, py: Python<'_>) -> PyResult<()> {
         self.flush(py)?;
         self.budget.set(BUDGET);
-        let current = self.parkable(py)?;
+        // On the loop's own greenlet (a signal handler) there is nobody to give way to.
+        let Ok(current) = self.parkable(py) else { return Ok(()) };
         self.push(current, Why::Ready);
         self.park(py).map(drop)
     }
@@ -355,9 +408,59 @@ impl Hub {
 
     #[inline(never)]
     fn flush_all(&self, py: Python<'_>) -> PyResult<()> {
+        let mut stuck = Vec::new();
         loop {
-            let Some(channel) = self.dirty.borrow_mut().pop() else { return Ok(()) };
-            channel.flush_quietly(self, py)?;
+            let Some(channel) = self.dirty.borrow_mut().pop() else { break };
+            if !channel.flush_at_once() {
+                stuck.push(channel);
+            }
+        }
+        if stuck.is_empty() { Ok(()) } else { self.flush_stuck(py, stuck) }
+    }
+
+    /// One after the other, after everyone who takes it at once. A wait in here flushes again, and finds none of these.
+    #[cold]
+    #[inline(never)]
+    fn flush_stuck(&self, py: Python<'_>, mut stuck: Vec<Rc<Channel>>) -> PyResult<()> {
+        while let Some(channel) = stuck.pop() {
+            if let Err(error) = channel.flush_quietly(py) {
+                // This coroutine ends; the next one that parks takes them over.
+                stuck.iter().filter(|channel| channel.output.list()).for_each(|channel| self.soil(channel));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    // ---- groups
+
+    /// Remembers a group, for the end of the thread.
+    pub(crate) fn know(&self, members: &Rc<Members>) {
+        let mut groups = self.groups.borrow_mut();
+        if groups.len() == groups.capacity() {
+            groups.retain(|group| group.strong_count() > 0);
+        }
+        groups.push(Rc::downgrade(members));
+    }
+
+    pub(crate) fn groups(&self) -> Vec<Rc<Members>> {
+        self.groups.borrow().iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// No coroutine begins here any more, and workers without work end when they are entered.
+    pub(crate) fn retire(&self) {
+        self.dead.set(true);
+    }
+
+    /// The thread ends. Nothing is parked here any more.
+    fn dismantle(&self) {
+        self.dead.set(true);
+        for group in self.groups() {
+            group.leave_loop();
+        }
+        let channels = self.channels.take();
+        for channel in channels.into_iter().flatten() {
+            channel.leave_loop();
         }
     }
 
@@ -365,11 +468,18 @@ impl Hub {
 
     /// Runs until `done`. The current greenlet is the loop meanwhile.
     pub(crate) fn run(self: &Rc<Hub>, py: Python<'_>, main: &Greenlet, done: &dyn Fn() -> bool) -> PyResult<()> {
+        /// Also when a turn panics.
+        struct Running<'a>(&'a Hub);
+        impl Drop for Running<'_> {
+            fn drop(&mut self) {
+                let home = self.0.home.take();
+                drop(home);
+            }
+        }
         let home = Greenlet::current(py)?;
         self.home.replace(Some(home));
-        let result = self.turns(py, main, done);
-        self.home.replace(None);
-        result
+        let _running = Running(self);
+        self.turns(py, main, done)
     }
 
     fn turns(&self, py: Python<'_>, main: &Greenlet, done: &dyn Fn() -> bool) -> PyResult<()> {

@@ -2,8 +2,10 @@
 //! `fastsock.Socket` and the handlers' files bind to. Policy and everything a person reads is Python, in `fastsock/`.
 
 mod attached;
+mod buffer;
 mod channel;
 mod errors;
+mod farewell;
 mod greenlet;
 mod hub;
 mod output;

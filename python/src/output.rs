@@ -44,6 +44,17 @@ impl Output {
         }
     }
 
+    /// The rest of a `take`, to be sent before what is appended from now on.
+    pub(crate) fn put_back(&self, buffer: Vec<u8>) {
+        let mut bytes = self.bytes.borrow_mut();
+        if bytes.is_empty() { *bytes = buffer } else { bytes.splice(..0, buffer).for_each(drop) }
+    }
+
+    /// Whether the loop is to be told (again) that something waits here.
+    pub(crate) fn list(&self) -> bool {
+        !self.is_empty() && !self.listed.replace(true)
+    }
+
     pub(crate) fn clear(&self) {
         self.bytes.take();
         self.listed.set(false);

@@ -4,12 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use memchr::memchr;
-use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::attached::Attached;
+use crate::buffer::View;
 use crate::channel::Channel;
 use crate::socket::PyChannel;
 use crate::sys;
@@ -47,6 +47,8 @@ impl Inner {
     fn take<'py>(&self, py: Python<'py>, n: usize) -> Bound<'py, PyBytes> {
         let mut kept = self.kept.borrow_mut();
         let start = self.start.get();
+        // Another coroutine may have read meanwhile.
+        let n = n.min(kept.len() - start);
         let bytes = PyBytes::new(py, &kept[start..start + n]);
         if start + n == kept.len() {
             self.start.set(0);
@@ -102,7 +104,8 @@ impl Inner {
         loop {
             let found = {
                 let kept = self.kept.borrow();
-                memchr(b'\n', &kept[self.start.get() + seen..]).map(|at| seen + at + 1)
+                let fresh = kept.get(self.start.get() + seen..).unwrap_or_default();
+                memchr(b'\n', fresh).map(|at| seen + at + 1)
             };
             let have = self.len();
             match found {
@@ -120,11 +123,8 @@ impl Inner {
     /// Reads into a buffer: until it is full or the stream ends, or at most one receive.
     fn fill_buffer(&self, py: Python<'_>, target: &Bound<'_, PyAny>, once: bool) -> PyResult<usize> {
         self.check()?;
-        let buffer = PyBuffer::<u8>::get(target)?;
-        if buffer.readonly() || !buffer.is_c_contiguous() {
-            return Err(PyValueError::new_err("readinto needs a writable, contiguous buffer"));
-        }
-        let wanted = buffer.len_bytes();
+        let buffer = View::writable(target)?;
+        let wanted = buffer.len();
         let mut done = 0;
         while done < wanted {
             if self.len() == 0 && (once && done > 0 || self.fill(py)? == 0) {
@@ -135,10 +135,10 @@ impl Inner {
             // SAFETY: `done + n` bytes fit; the export keeps the memory where it is, the source is a `bytes` of ours,
             // and no Rust reference to the target is made.
             unsafe {
-                let place = buffer.buf_ptr().cast::<u8>().add(done);
-                std::ptr::copy_nonoverlapping(bytes.as_bytes().as_ptr(), place, n);
+                let place = buffer.place().add(done);
+                std::ptr::copy_nonoverlapping(bytes.as_bytes().as_ptr(), place, bytes.as_bytes().len());
             }
-            done += n;
+            done += bytes.as_bytes().len();
         }
         Ok(done)
     }

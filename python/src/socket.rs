@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use fastsock::Time;
 use fastsock::net::{Accept, AcceptPolicy, PeerAddress};
-use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyOSError, PyOverflowError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple, PyType};
 use std::cell::{Cell, RefCell};
 
 use crate::attached::Attached;
+use crate::buffer::{Data, View};
 use crate::channel::{Channel, Direction, Kind, Woken};
 use crate::errors::{from_io, os_error};
 use crate::sys;
@@ -56,37 +56,10 @@ pub(crate) fn duration(seconds: Option<f64>) -> PyResult<Option<Duration>> {
         None => Ok(None),
         Some(s) if s.is_nan() => Err(PyValueError::new_err("Invalid value NaN (not a number)")),
         Some(s) if s < 0.0 => Err(PyValueError::new_err("Timeout value out of range")),
-        // Longer than anyone waits: the same as none.
-        Some(s) => Ok(Some(Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX))),
-    }
-}
-
-/// What was given to send: the bytes of a `bytes` as they are, other buffers through the buffer protocol.
-pub(crate) enum Data<'a> {
-    Bytes(&'a [u8]),
-    Buffer(PyBuffer<u8>),
-}
-
-impl<'a> Data<'a> {
-    #[inline]
-    pub(crate) fn new(object: &'a Bound<'_, PyAny>) -> PyResult<Data<'a>> {
-        match object.cast::<PyBytes>() {
-            Ok(bytes) => Ok(Data::Bytes(bytes.as_bytes())),
-            Err(_) => PyBuffer::get(object).map(Data::Buffer),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn as_slice(&self) -> PyResult<&[u8]> {
-        match self {
-            Data::Bytes(bytes) => Ok(bytes),
-            Data::Buffer(buffer) if buffer.is_c_contiguous() => {
-                // SAFETY: contiguous, and the export keeps the memory where it is until the `PyBuffer` is dropped. That
-                // someone writes to it meanwhile is the caller's own race, as with the stdlib's sockets: the bytes are
-                // only handed to the kernel.
-                Ok(unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast(), buffer.len_bytes()) })
-            }
-            Data::Buffer(_) => Err(PyValueError::new_err("the buffer must be contiguous")),
+        // Longer than anyone waits: the same as none. Shorter than the clock can tell is not nothing: 0 has a meaning.
+        Some(s) => {
+            let duration = Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX);
+            Ok(Some(if s > 0.0 { duration.max(Duration::from_nanos(1)) } else { duration }))
         }
     }
 }
@@ -126,27 +99,23 @@ impl PyChannel {
     fn recv_into(&self, py: Python<'_>, buffer: &Bound<'_, PyAny>, nbytes: isize, flags: i32) -> PyResult<usize> {
         let channel = self.channel(py);
         let nbytes = usize::try_from(nbytes).map_err(|_| PyValueError::new_err("negative buffersize in recv_into"))?;
-        let buffer = PyBuffer::<u8>::get(buffer)?;
-        if buffer.readonly() || !buffer.is_c_contiguous() {
-            return Err(PyValueError::new_err("recv_into needs a writable, contiguous buffer"));
-        }
-        let len = if nbytes == 0 { buffer.len_bytes() } else { nbytes };
-        if len > buffer.len_bytes() {
+        let buffer = View::writable(buffer)?;
+        let len = if nbytes == 0 { buffer.len() } else { nbytes };
+        if len > buffer.len() {
             return Err(PyValueError::new_err("buffer too small for requested bytes"));
         }
         if len == 0 {
             return Ok(0);
         }
         self.in_order(py)?;
-        let n = channel.transfer(py, Direction::Read, || {
-            // SAFETY: writable and contiguous, and the export keeps the memory where it is. No Rust reference to it
-            // outlives this system call, during which the GIL is held.
-            let place = unsafe { std::slice::from_raw_parts_mut(buffer.buf_ptr().cast(), len) };
-            sys::recv(channel.fd(), place, flags)
-        })?;
-        if flags == 0 {
-            channel.moved(Direction::Read, n, len);
+        // SAFETY: writable and contiguous, and the export keeps the memory where it is. No Rust reference to it outlives
+        // the system call, during which the GIL is held.
+        let rest = |done: usize| unsafe { std::slice::from_raw_parts_mut(buffer.place().add(done), len - done) };
+        if flags != 0 {
+            return self.with_flags(py, len, flags, |done| sys::recv(channel.fd(), rest(done), flags));
         }
+        let n = channel.transfer(py, Direction::Read, || sys::recv(channel.fd(), rest(0), 0))?;
+        channel.moved(Direction::Read, n, len);
         channel.pay(py, n)?;
         Ok(n)
     }
@@ -155,11 +124,18 @@ impl PyChannel {
     fn send(&self, py: Python<'_>, data: &Bound<'_, PyAny>, flags: i32) -> PyResult<usize> {
         let channel = self.channel(py);
         let data = Data::new(data)?;
-        let bytes = data.as_slice()?;
+        let bytes = data.as_slice();
         channel.flush(py)?;
+        if flags & libc::MSG_DONTWAIT != 0 {
+            return if channel.is_sending() {
+                Err(os_error(libc::EAGAIN))
+            } else {
+                at_once(sys::send(channel.fd(), bytes, flags))
+            };
+        }
         channel.begin_send(py)?;
         let result = channel.transfer(py, Direction::Write, || sys::send(channel.fd(), bytes, flags));
-        channel.end_send(py);
+        channel.end_send();
         let n = result?;
         channel.moved(Direction::Write, n, bytes.len());
         channel.pay(py, n)?;
@@ -171,7 +147,19 @@ impl PyChannel {
         let channel = self.channel(py);
         let data = Data::new(data)?;
         channel.flush(py)?;
-        channel.send_all(py, data.as_slice()?, flags)
+        channel.send_all(py, data.as_slice(), flags)
+    }
+
+    /// Before a send that this channel does not make: after what was written, and not into another coroutine's.
+    fn in_turn(&self, py: Python<'_>) -> PyResult<()> {
+        let channel = self.channel(py);
+        channel.flush(py)?;
+        if channel.is_sending() {
+            channel.await_turn(py)?;
+            // It takes no turn of its own, so the next one's is now.
+            channel.end_send();
+        }
+        Ok(())
     }
 
     /// The next connection as `(socket, address)`. `class` is `fastsock.Socket`, `init` is `_socket.socket.__init__`.
@@ -223,17 +211,23 @@ impl PyChannel {
         (stats.accepted, stats.pauses, stats.refused, stats.aborted)
     }
 
-    /// Waits until a read would not block; `False` after `timeout` seconds or an `interrupt()`.
-    #[pyo3(signature = (timeout = None))]
-    fn wait_read(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+    /// Waits until a read is worth an attempt; `False` after `timeout` seconds or an `interrupt()`. `sure`: until one would
+    /// not block.
+    #[pyo3(signature = (timeout = None, sure = false))]
+    fn wait_read(&self, py: Python<'_>, timeout: Option<f64>, sure: bool) -> PyResult<bool> {
         let inner = self.0.get(py);
         let channel = &inner.channel;
         let deadline = duration(timeout)?.map(|timeout| Time::now() + timeout);
         if let Some(until) = inner.paused.take().filter(|until| *until > Time::now()) {
-            // Whoever comes meanwhile makes no difference: do not even look.
-            channel.exhausted(Direction::Read);
             let first = deadline.map_or(until, |deadline| deadline.min(until));
-            let woken = channel.wait(py, Direction::Read, Some(first))?;
+            let mut woken = Woken::Ready;
+            // Whoever comes meanwhile makes no difference: do not even look.
+            while woken == Woken::Ready && Time::now() < first {
+                woken = match channel.loop_here(py) {
+                    Some(hub) => channel.pause(py, hub, first)?,
+                    None => sys::nap(py, Time::now().until(first)).map(|()| Woken::TimedOut)?,
+                };
+            }
             channel.set_ready(Direction::Read);
             if woken == Woken::Interrupted || Time::now() < until {
                 inner.paused.set(Some(until));
@@ -242,8 +236,11 @@ impl PyChannel {
             return Ok(true);
         }
         if channel.is_edge() && channel.is_ready(Direction::Read) && channel.loop_here(py).is_some() {
-            channel.pay(py, 0)?;
-            return Ok(true);
+            if !sure || sys::is_readable(channel.fd()) {
+                channel.pay(py, 0)?;
+                return Ok(true);
+            }
+            channel.exhausted(Direction::Read);
         }
         Ok(channel.wait(py, Direction::Read, deadline)? == Woken::Ready)
     }
@@ -320,21 +317,53 @@ impl PyChannel {
     #[cold]
     #[inline(never)]
     fn recv_with_flags<'py>(&self, py: Python<'py>, limit: usize, flags: i32) -> PyResult<Bound<'py, PyBytes>> {
+        let fd = || self.channel(py).fd();
+        let mut buffer = Vec::new();
+        if limit > isize::MAX as usize || buffer.try_reserve_exact(limit).is_err() {
+            return Err(PyMemoryError::new_err(()));
+        }
+        // For all of it only as much memory as comes; a part of a datagram would lose the rest.
+        let grows = flags & libc::MSG_WAITALL != 0;
+        buffer.resize(if grows { limit.min(sys::SCRATCH) } else { limit }, 0);
+        let n = self.with_flags(py, limit, flags, |done| {
+            if done == buffer.len() {
+                buffer.resize(limit.min(2 * done), 0);
+            }
+            sys::recv(fd(), &mut buffer[done..], flags)
+        })?;
+        Ok(PyBytes::new(py, &buffer[..n]))
+    }
+
+    /// A receive with the flags of recv(2) that say how to wait: `attempt` gets how much there is already.
+    #[cold]
+    #[inline(never)]
+    fn with_flags(
+        &self,
+        py: Python<'_>,
+        limit: usize,
+        flags: i32,
+        mut attempt: impl FnMut(usize) -> std::io::Result<usize>,
+    ) -> PyResult<usize> {
         let channel = self.channel(py);
-        let mut buffer = vec![0; limit];
+        // The error queue never has anything to wait for.
+        if flags & (libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE) != 0 {
+            return at_once(attempt(0));
+        }
         let mut done = 0;
         loop {
-            let mut attempt = || sys::recv(channel.fd(), &mut buffer[done..], flags);
-            let n = if flags & libc::MSG_DONTWAIT != 0 {
-                attempt()?
-            } else {
-                channel.transfer(py, Direction::Read, attempt)?
-            };
-            done += n;
-            // A non-blocking descriptor gives what there is; the flag asks for all.
-            if n == 0 || done == limit || flags & libc::MSG_WAITALL == 0 || flags & libc::MSG_PEEK != 0 {
-                return Ok(PyBytes::new(py, &buffer[..done]));
+            match channel.transfer(py, Direction::Read, || attempt(done)) {
+                Ok(0) => return Ok(done),
+                Ok(n) => done += n,
+                // What has come is not lost: the next call will tell.
+                Err(error) if done > 0 && error.is_instance_of::<PyOSError>(py) => return Ok(done),
+                Err(error) => return Err(error),
             }
+            // A non-blocking descriptor gives what there is; the flag asks for all, up to the end of the stream.
+            let all = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0 && channel.is_stream();
+            if !all || done == limit || channel.is_impatient(Direction::Read) {
+                return Ok(done);
+            }
+            channel.pay(py, 0)?;
         }
     }
 
@@ -345,6 +374,19 @@ impl PyChannel {
         // With a loop, the park does it; without, nobody would.
         if !channel.output.is_empty() && channel.loop_here(py).is_none() { channel.flush(py) } else { Ok(()) }
     }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A socket that nobody closed: its descriptor is gone, and so must its registration be.
+        self.channel.close();
+    }
+}
+
+/// The outcome of a call that was asked not to wait.
+#[cold]
+fn at_once(result: std::io::Result<usize>) -> PyResult<usize> {
+    result.map_err(from_io)
 }
 
 /// What `Socket(family, type, proto, fd)` makes, without its Python code: there is one for each connection.

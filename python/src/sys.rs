@@ -9,7 +9,7 @@ use fastsock::Time;
 use pyo3::prelude::*;
 
 use crate::channel::{Direction, Woken};
-use crate::errors::os_error;
+use crate::errors::{from_io, os_error};
 
 /// The most that one receive takes.
 pub(crate) const SCRATCH: usize = 64 * 1024;
@@ -48,7 +48,7 @@ pub(crate) fn set_nonblocking(fd: RawFd) -> PyResult<()> {
     let mut on: libc::c_int = 1;
     // SAFETY: FIONBIO reads one int, which lives on this frame.
     if unsafe { libc::ioctl(fd, libc::FIONBIO, &mut on) } == -1 {
-        return Err(PyErr::from(io::Error::last_os_error()));
+        return Err(from_io(io::Error::last_os_error()));
     }
     Ok(())
 }
@@ -83,9 +83,22 @@ pub(crate) fn wait(py: Python<'_>, fd: RawFd, direction: Direction, deadline: Op
             Ok(0) => {}
             Ok(_) => return Ok(Woken::Ready),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => py.check_signals()?,
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(from_io(error)),
         }
     }
+}
+
+/// Whether a read would not block now; what cannot be asked will tell when it is read.
+pub(crate) fn is_readable(fd: RawFd) -> bool {
+    let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one entry, which lives on this frame.
+    unsafe { libc::poll(&mut entry, 1, 0) != 0 }
+}
+
+/// Blocks this thread for a moment, and no other.
+pub(crate) fn nap(py: Python<'_>, duration: Duration) -> PyResult<()> {
+    py.detach(|| std::thread::sleep(duration));
+    py.check_signals()
 }
 
 /// Rounded up: never early.

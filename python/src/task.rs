@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 use std::rc::Rc;
 
 use fastsock::Time;
-use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -15,7 +15,7 @@ use pyo3::{ffi, intern};
 use crate::attached::Attached;
 use crate::errors::misuse;
 use crate::greenlet::{self, Greenlet};
-use crate::hub::{Alarm, Hub, Why};
+use crate::hub::{Alarm, Hub, Message, Why};
 use crate::socket::duration;
 
 /// How many workers without work are kept.
@@ -29,6 +29,8 @@ pub(crate) struct Job {
     context: Py<PyAny>,
     members: Rc<Members>,
     id: usize,
+    /// Whether its worker has never run.
+    first: bool,
     /// Where the result goes, when someone waits for it.
     outcome: Option<Rc<Outcome>>,
 }
@@ -38,14 +40,96 @@ struct Outcome(RefCell<Option<PyResult<Py<PyAny>>>>);
 
 /// The coroutines of a group, and those who wait for them to end.
 #[derive(Default)]
-struct Members {
+pub(crate) struct Members {
+    /// The loop that they run on: one for all.
+    hub: RefCell<Option<Rc<Hub>>>,
     places: RefCell<Vec<Option<Greenlet>>>,
     free: RefCell<Vec<usize>>,
     len: Cell<usize>,
     joiners: RefCell<Vec<Greenlet>>,
+    /// `interrupt()` came: the next (or present) join ends at once.
+    interrupted: Cell<bool>,
 }
 
 impl Members {
+    fn hub(&self) -> Option<Rc<Hub>> {
+        self.hub.borrow().clone()
+    }
+
+    /// Makes this the loop of the group, which must be so already or have no coroutine.
+    #[inline]
+    fn settle(self: &Rc<Members>, hub: &Rc<Hub>) -> PyResult<()> {
+        match &*self.hub.borrow() {
+            Some(other) if Rc::ptr_eq(other, hub) => return Ok(()),
+            Some(other) if self.len.get() > 0 && !other.is_dead() => {
+                return Err(misuse(
+                    "this group's coroutines run on another thread's loop: use a group for each thread",
+                ));
+            }
+            _ => {}
+        }
+        self.hub.replace(Some(hub.clone()));
+        hub.know(self);
+        Ok(())
+    }
+
+    pub(crate) fn leave_loop(&self) {
+        self.hub.take();
+    }
+
+    pub(crate) fn contains(&self, greenlet: &Greenlet) -> bool {
+        self.places.borrow().iter().flatten().any(|place| place.is(greenlet))
+    }
+
+    pub(crate) fn wake_joiners(&self, hub: &Hub) {
+        for joiner in self.joiners.take() {
+            hub.push(joiner, Why::Ready);
+        }
+    }
+
+    /// Waits until fewer than `below` are left, `timeout` seconds, or an interruption; whether it came to that.
+    pub(crate) fn join(&self, py: Python<'_>, below: usize, timeout: Option<f64>) -> PyResult<bool> {
+        let deadline = duration(timeout)?.map(|timeout| Time::now() + timeout);
+        while self.len.get() >= below {
+            if self.interrupted.take() || deadline.is_some_and(|deadline| Time::now() >= deadline) {
+                return Ok(false);
+            }
+            let Some(hub) = Hub::running(py) else {
+                return Err(misuse("join() waits on the loop: call it in a coroutine"));
+            };
+            let me = hub.parkable(py)?;
+            if self.hub().is_some_and(|own| !Rc::ptr_eq(&own, &hub)) {
+                return Err(misuse("this group's coroutines run on another thread's loop: join them there"));
+            }
+            hub.flush(py)?;
+            let alarm = deadline.map(|deadline| hub.alarm(deadline, Alarm::Greenlet(me.clone_ref(py)))).transpose()?;
+            self.joiners.borrow_mut().push(me.clone_ref(py));
+            let result = hub.park(py);
+            if let Some(alarm) = alarm {
+                hub.cancel(alarm);
+            }
+            self.joiners.borrow_mut().retain(|joiner| !joiner.is(&me));
+            result?;
+        }
+        Ok(true)
+    }
+
+    /// Raises `GreenletExit` in each but the current one; how many there were.
+    pub(crate) fn kill(&self, py: Python<'_>, hub: &Hub) -> PyResult<usize> {
+        let me = Greenlet::current(py)?;
+        let mut others = Vec::new();
+        for greenlet in self.places.borrow().iter().flatten() {
+            if !greenlet.is(&me) {
+                others.push(greenlet.clone_ref(py));
+            }
+        }
+        let count = others.len();
+        for greenlet in others {
+            hub.push(greenlet, Why::Throw(Box::new(greenlet::exit(py)?)));
+        }
+        Ok(count)
+    }
+
     fn enter(&self, greenlet: Greenlet) -> usize {
         self.len.set(self.len.get() + 1);
         let mut places = self.places.borrow_mut();
@@ -62,9 +146,7 @@ impl Members {
         drop(greenlet);
         self.free.borrow_mut().push(id);
         self.len.set(self.len.get() - 1);
-        for joiner in self.joiners.take() {
-            hub.push(joiner, Why::Ready);
-        }
+        self.wake_joiners(hub);
     }
 }
 
@@ -87,14 +169,17 @@ unsafe extern "C" fn work(_module: *mut ffi::PyObject, _args: *mut ffi::PyObject
 fn serve(py: Python<'_>) -> PyResult<()> {
     let hub = Hub::of_thread(py)?;
     loop {
-        while let Some(mut job) = hub.take_job() {
+        if let Some(mut job) = hub.take_job() {
             job.begin(py)?;
             let result = job.call(py);
             job.end(py, &hub, result);
-        }
-        if !rest(py, &hub)? {
+            if !rest(py, &hub)? {
+                return Ok(());
+            }
+        } else if hub.is_dead() {
             return Ok(());
         }
+        // Entered without a job: by who meant what this worker did before. It rests as it did, or its job is on the way.
         hub.leave(py)?;
     }
 }
@@ -119,9 +204,6 @@ fn new_work(py: Python<'_>) -> PyResult<Py<PyAny>> {
 fn rest(py: Python<'_>, hub: &Hub) -> PyResult<bool> {
     let me = Greenlet::current(py)?;
     let mut idle = hub.idle.borrow_mut();
-    if idle.iter().any(|other| other.is(&me)) {
-        return Ok(true);
-    }
     if hub.is_dead() || idle.len() >= POOL {
         return Ok(false);
     }
@@ -132,38 +214,45 @@ fn rest(py: Python<'_>, hub: &Hub) -> PyResult<bool> {
 static WORK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static COPY_CONTEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
-fn worker(py: Python<'_>, hub: &Hub) -> PyResult<Greenlet> {
+/// A worker, and whether it is new.
+fn worker(py: Python<'_>, hub: &Hub) -> PyResult<(Greenlet, bool)> {
     let pooled = hub.idle.borrow_mut().pop();
     if let Some(worker) = pooled {
-        return Ok(worker);
+        return Ok((worker, false));
     }
     let run = WORK.get_or_try_init(py, || new_work(py))?;
     let parent = match hub.home(py) {
         Some(home) => home,
         None => Greenlet::current(py)?,
     };
-    Greenlet::new(py, run.bind(py), &parent)
+    Ok((Greenlet::new(py, run.bind(py), &parent)?, true))
 }
 
 fn spawn(
     py: Python<'_>,
-    hub: &Hub,
+    hub: &Rc<Hub>,
     members: &Rc<Members>,
     call: Py<PyAny>,
     args: Py<PyTuple>,
     outcome: Option<Rc<Outcome>>,
 ) -> PyResult<Greenlet> {
-    let worker = worker(py, hub)?;
+    members.settle(hub)?;
     let copy = COPY_CONTEXT
         .get_or_try_init(py, || -> PyResult<_> { Ok(py.import("contextvars")?.getattr("copy_context")?.unbind()) })?;
     let context = copy.bind(py).call0()?.unbind();
+    let (worker, first) = worker(py, hub)?;
     let id = members.enter(worker.clone_ref(py));
-    let job = Job { call, args, context, members: members.clone(), id, outcome };
+    let job = Job { call, args, context, members: members.clone(), id, first, outcome };
     hub.push(worker.clone_ref(py), Why::Start(Box::new(job)));
     Ok(worker)
 }
 
 impl Job {
+    /// Whether it enters its worker for the first time.
+    pub(crate) fn is_first(&self) -> bool {
+        self.first
+    }
+
     #[inline(never)]
     fn begin(&mut self, py: Python<'_>) -> PyResult<()> {
         // By the worker itself: greenlet takes one that is parked without a Python frame for one that runs elsewhere.
@@ -204,21 +293,18 @@ thread_local! {
     static MAIN: RefCell<Option<Greenlet>> = const { RefCell::new(None) };
 }
 
-/// What a coroutine raised and nobody caught: Ctrl-C goes to who runs the loop, an exit is quiet, the rest is shown as
-/// `threading` shows it.
+/// What a coroutine raised and nobody caught: Ctrl-C, or what another signal's handler raised to end the program, goes to
+/// who runs the loop; GreenletExit is quiet, the rest is shown as `threading` shows it (which passes over SystemExit).
 #[cold]
 fn report(py: Python<'_>, hub: &Hub, error: PyErr) {
     if greenlet::is_exit(py, &error) {
         return;
     }
-    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) || is_from_signal(py, &error) {
         let main = MAIN.with_borrow(|main| main.as_ref().map(|main| main.clone_ref(py)));
         if let Some(main) = main {
             hub.push(main, Why::Throw(Box::new(error)));
         }
-        return;
-    }
-    if error.is_instance_of::<PySystemExit>(py) {
         return;
     }
     let shown = || -> PyResult<()> {
@@ -231,6 +317,12 @@ fn report(py: Python<'_>, hub: &Hub, error: PyErr) {
     if let Err(failure) = shown() {
         failure.write_unraisable(py, None);
     }
+}
+
+/// Whether a signal handler has raised it, in whichever coroutine ran at that moment.
+fn is_from_signal(py: Python<'_>, error: &PyErr) -> bool {
+    let ask = || py.import("fastsock.loop")?.call_method1("is_from_signal", (error.value(py),))?.extract();
+    ask().unwrap_or(false)
 }
 
 /// Coroutines that belong together: those of one server.
@@ -267,43 +359,31 @@ impl Group {
     /// Waits until fewer than `below` coroutines are left, or `timeout` seconds; whether it came to that. On the loop only.
     #[pyo3(signature = (below = 1, timeout = None))]
     fn join(&self, py: Python<'_>, below: usize, timeout: Option<f64>) -> PyResult<bool> {
+        self.0.get(py).join(py, below, timeout)
+    }
+
+    /// Makes a `join` of another coroutine or thread end early; without one, the next.
+    fn interrupt(&self, py: Python<'_>) {
         let members = self.0.get(py);
-        let deadline = duration(timeout)?.map(|timeout| Time::now() + timeout);
-        while members.len.get() >= below {
-            if deadline.is_some_and(|deadline| Time::now() >= deadline) {
-                return Ok(false);
-            }
-            let Some(hub) = Hub::running(py) else {
-                return Err(misuse("join() waits on the loop: call it in a coroutine"));
-            };
-            let me = hub.parkable(py)?;
-            hub.flush(py)?;
-            members.joiners.borrow_mut().push(me.clone_ref(py));
-            let alarm = deadline.map(|deadline| hub.alarm(deadline, Alarm::Greenlet(me.clone_ref(py)))).transpose()?;
-            let result = hub.park(py);
-            alarm.into_iter().for_each(|alarm| hub.cancel(alarm));
-            members.joiners.borrow_mut().retain(|joiner| !joiner.is(&me));
-            result?;
+        members.interrupted.set(true);
+        match members.hub() {
+            Some(hub) if hub.is_here() => members.wake_joiners(&hub),
+            Some(hub) => hub.send(Message::WakeJoiners(members.clone())),
+            None => {}
         }
-        Ok(true)
     }
 
     /// Raises `GreenletExit` in every coroutine that is left, where it waits. Returns how many there were. On the
     /// group's own thread only; `join` waits for their clean-up.
     fn kill(&self, py: Python<'_>) -> PyResult<usize> {
-        let hub = Hub::of_thread(py)?;
-        let me = Greenlet::current(py)?;
-        let mut others = Vec::new();
-        for greenlet in self.0.get(py).places.borrow().iter().flatten() {
-            if !greenlet.is(&me) {
-                others.push(greenlet.clone_ref(py));
+        let members = self.0.get(py);
+        match members.hub() {
+            Some(hub) if hub.is_here() => members.kill(py, &hub),
+            Some(_) if members.len.get() > 0 => {
+                Err(misuse("this group's coroutines run on another thread's loop: end them there"))
             }
+            _ => Ok(0),
         }
-        let count = others.len();
-        for greenlet in others {
-            hub.push(greenlet, Why::Throw(Box::new(greenlet::exit(py)?)));
-        }
-        Ok(count)
     }
 }
 

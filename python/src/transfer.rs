@@ -7,7 +7,7 @@ use fastsock::Time;
 use pyo3::prelude::*;
 
 use crate::channel::{Channel, Direction, Prepared, Woken};
-use crate::errors::{os_error, timed_out};
+use crate::errors::{errno, from_io, os_error, timed_out};
 use crate::hub::Hub;
 use crate::sys;
 
@@ -52,7 +52,7 @@ impl Channel {
             }
             Some(libc::EINTR) => py.check_signals(),
             Some(errno) => Err(os_error(errno)),
-            None => Err(error.into()),
+            None => Err(from_io(error)),
         }
     }
 
@@ -80,7 +80,7 @@ impl Channel {
         direction: Direction,
         deadline: &mut Option<Time>,
     ) -> PyResult<Prepared> {
-        if self.is_impatient() {
+        if self.is_impatient(direction) {
             // Not before what was written earlier is on its way.
             if let Some(hub) = Hub::running(py) {
                 hub.flush(py)?;
@@ -126,7 +126,7 @@ impl Channel {
     pub(crate) fn send_all(self: &Rc<Channel>, py: Python<'_>, data: &[u8], flags: i32) -> PyResult<()> {
         self.begin_send(py)?;
         let result = self.send_rest(py, data, flags);
-        self.end_send(py);
+        self.end_send();
         result?;
         self.pay(py, data.len())
     }
@@ -164,30 +164,32 @@ impl Channel {
         result
     }
 
-    /// As `flush`, for who did not ask for it: a failure is told to the channel's next write.
-    pub(crate) fn flush_quietly(self: &Rc<Channel>, hub: &Hub, py: Python<'_>) -> PyResult<()> {
+    /// As far as it goes without waiting; whether that is all.
+    pub(crate) fn flush_at_once(&self) -> bool {
         let buffer = self.output.take();
-        // The common case: one send takes all.
         if !self.is_sending() && self.may(Direction::Write) {
             if let Ok(n) = sys::send(self.fd(), &buffer, 0) {
                 self.moved(Direction::Write, n, buffer.len());
                 if n == buffer.len() {
                     self.output.give_back(buffer);
-                    return Ok(());
+                    return true;
                 }
-                let rest = buffer[n..].to_vec();
-                return self.send_quietly(hub, py, rest);
+                self.output.put_back(buffer[n..].to_vec());
+                return false;
             }
         }
-        self.send_quietly(hub, py, buffer)
+        self.output.put_back(buffer);
+        false
     }
 
+    /// For the one who did not ask for it: a failure is told to the channel's next write.
     #[cold]
-    fn send_quietly(self: &Rc<Channel>, _hub: &Hub, py: Python<'_>, buffer: Vec<u8>) -> PyResult<()> {
+    #[inline(never)]
+    pub(crate) fn flush_quietly(self: &Rc<Channel>, py: Python<'_>) -> PyResult<()> {
+        let buffer = self.output.take();
         match self.send_all(py, &buffer, 0) {
             Err(error) if error.is_instance_of::<pyo3::exceptions::PyOSError>(py) => {
-                let errno = error.value(py).getattr("errno").and_then(|e| e.extract()).unwrap_or(libc::EPIPE);
-                self.output.fail(if errno == 0 { libc::ETIMEDOUT } else { errno });
+                self.output.fail(errno(py, &error));
                 Ok(())
             }
             other => other,

@@ -7,11 +7,12 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::attached::Attached;
+use crate::buffer::Data;
 use crate::channel::Channel;
 use crate::errors::os_error;
 use crate::hub::Hub;
 use crate::output::LIMIT;
-use crate::socket::{Data, PyChannel};
+use crate::socket::PyChannel;
 
 /// The writing half of a connection, with the methods of the stdlib's unbuffered `wfile`.
 ///
@@ -75,7 +76,7 @@ impl Writer {
     fn write(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<usize> {
         let inner = self.0.get(py);
         inner.check()?;
-        inner.write(py, Data::new(data)?.as_slice()?)
+        inner.write(py, Data::new(data)?.as_slice())
     }
 
     fn writelines(&self, py: Python<'_>, lines: &Bound<'_, PyAny>) -> PyResult<()> {
