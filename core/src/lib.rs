@@ -25,7 +25,7 @@ pub use event::Event;
 pub use interest::Interest;
 pub use mode::{Mode, Trigger};
 pub use poller::Poller;
-pub use reactor::{AddError, Reactor};
+pub use reactor::{AddError, Reactor, SubmitError, Submitter};
 pub use ready::Ready;
 pub use stats::Stats;
 pub use time::Time;

@@ -8,7 +8,7 @@ use crate::{Event, Time, Token};
 
 impl<C> Reactor<C> {
     /// Calls back for all that the last [`wait`](Self::wait) harvested and for the timers due now; never blocks. Returns the
-    /// number of callbacks called. Ends early after [`stop`](Self::stop); the rest waits for the next call.
+    /// number of callbacks called, submitted closures included. Ends early after [`stop`](Self::stop); the rest waits for the next call.
     ///
     /// The timers due are listed at the start: one that a callback sets to "now" fires in the next turn, so that it
     /// starves nobody.
@@ -59,6 +59,9 @@ impl<C> Reactor<C> {
             Some(Called::Timer(token, callback)) => self.put_timer_back(token, callback),
             Some(Called::Waker(token, callback)) => self.put_waker_back(token, callback),
         }
+        if self.poller.is_woken() {
+            self.jobs.take_queued();
+        }
         if self.due_cursor == self.due.len() {
             self.due.clear();
             self.due_cursor = 0;
@@ -78,6 +81,11 @@ impl<C> Reactor<C> {
         }
         if self.poller.is_woken() && self.goes_on(turn) {
             count += self.notify(context, turn);
+            count += self.run_jobs(context, turn);
+            // It stays woken until all were called: a stop or a panic in between keeps the others for the next turn.
+            if self.goes_on(turn) {
+                self.poller.take_woken();
+            }
         }
         count
     }

@@ -3,6 +3,7 @@
 mod dispatch;
 mod handler;
 mod source;
+mod submit;
 mod timers;
 mod wakers;
 
@@ -18,6 +19,8 @@ use crate::token::Kind;
 use crate::{Backend, Event, Poller, Stats, Time, TimerQueue, Token, error};
 use handler::Handler;
 pub use source::AddError;
+use submit::Jobs;
+pub use submit::{SubmitError, Submitter};
 use timers::Timer;
 use wakers::Notify;
 
@@ -64,6 +67,7 @@ use wakers::Notify;
 /// }
 /// ```
 pub struct Reactor<C> {
+    jobs: Jobs<C>,
     // Dropped in this order: the sources close before the set that watches them.
     handlers: Vec<Option<Box<dyn Handler<C>>>>,
     timers: TimerQueue<Timer<C>>,
@@ -125,6 +129,7 @@ impl<C> Reactor<C> {
     /// As [`Poller::with_backend`].
     pub fn with_backend(backend: Backend) -> io::Result<Reactor<C>> {
         Ok(Reactor {
+            jobs: Jobs::new(),
             handlers: Vec::new(),
             timers: TimerQueue::new(),
             notifies: Slab::new(Kind::Waker),
@@ -157,7 +162,7 @@ impl<C> Reactor<C> {
 
     /// Whether nothing is registered that could ever call back.
     pub fn is_empty(&self) -> bool {
-        self.poller.is_empty() && self.timers.is_empty() && self.notifies.len() == 0
+        self.poller.is_empty() && self.timers.is_empty() && self.notifies.len() == 0 && self.jobs.is_empty()
     }
 
     /// Blocks until something is ready or due, or the timeout is over; calls nothing back. Returns the number of

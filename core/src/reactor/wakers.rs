@@ -37,8 +37,7 @@ impl<C> Reactor<C> {
         Ok((token, waker))
     }
 
-    /// Calls the callbacks of the wakers that were used. The poller stays woken until every one was asked: a stop or a
-    /// panic in between keeps the others for the next turn.
+    /// Calls the callbacks of the wakers that were used, as long as the turn goes on.
     pub(super) fn notify(&mut self, context: &mut C, turn: &mut Turn<C>) -> usize {
         let mut count = 0;
         for slot in 0..self.notifies.slots() {
@@ -60,7 +59,6 @@ impl<C> Reactor<C> {
                 return count;
             }
         }
-        self.poller.take_woken();
         count
     }
 
