@@ -3,13 +3,12 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use super::{Accept, AcceptPolicy, AcceptStats, PeerAddress};
+use super::listen::LONGEST_BACKLOG;
+use super::{Accept, AcceptPolicy, AcceptStats, ListenOptions, PeerAddress};
 use crate::sys::socket;
 
-/// The kernel cuts it to `net.core.somaxconn` (listen(2)).
-const BACKLOG: i32 = 4096;
-
-/// A non-blocking listening socket, TCP or Unix, with a policy for bad times; see [`AcceptPolicy`].
+/// A non-blocking listening socket, TCP or Unix, with a policy for bad times; see [`AcceptPolicy`]. Dual stack, a shared
+/// port, a queue of a chosen length: [`ListenOptions`].
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
@@ -24,11 +23,7 @@ impl Listener {
     /// # Errors
     /// `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES` (a port below 1024), `EMFILE`; see bind(2) and ip(7).
     pub fn bind(address: SocketAddr) -> io::Result<Listener> {
-        let address = PeerAddress::from(address);
-        let fd = socket::socket(address.family(), libc::SOCK_STREAM)?;
-        socket::set_option(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
-        socket::bind(fd.as_raw_fd(), address.raw())?;
-        Listener::start(fd)
+        ListenOptions::new().listen(address)
     }
 
     /// Listens on a Unix stream socket. The path must not exist, and is not removed afterwards; one that starts with
@@ -37,10 +32,7 @@ impl Listener {
     /// # Errors
     /// `EADDRINUSE`: the path exists. `ENOENT`, `EACCES`: the folder. `ENAMETOOLONG`: beyond 107 bytes.
     pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<Listener> {
-        let address = PeerAddress::try_from(path.as_ref())?;
-        let fd = socket::socket(libc::AF_UNIX, libc::SOCK_STREAM)?;
-        socket::bind(fd.as_raw_fd(), address.raw())?;
-        Listener::start(fd)
+        ListenOptions::new().listen(PeerAddress::try_from(path.as_ref())?)
     }
 
     /// Takes over a socket that was bound elsewhere, makes it non-blocking and listens on it.
@@ -49,12 +41,12 @@ impl Listener {
     /// Those of fcntl(2) and listen(2).
     pub fn from_fd(fd: OwnedFd) -> io::Result<Listener> {
         socket::set_nonblocking(fd.as_raw_fd(), true)?;
-        Listener::start(fd)
+        socket::listen(fd.as_raw_fd(), LONGEST_BACKLOG as libc::c_int)?;
+        Ok(Listener::new(fd))
     }
 
-    fn start(fd: OwnedFd) -> io::Result<Listener> {
-        socket::listen(fd.as_raw_fd(), BACKLOG)?;
-        Ok(Listener { fd, policy: AcceptPolicy::new(), budget: 1 })
+    pub(super) fn new(listening: OwnedFd) -> Listener {
+        Listener { fd: listening, policy: AcceptPolicy::new(), budget: 1 }
     }
 
     /// Takes one connection, or tells why there is none.

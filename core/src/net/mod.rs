@@ -1,9 +1,14 @@
-//! Listening sockets.
+//! Sockets of every kind, their options, and listening ones with a policy for bad times.
 
 mod accept;
 mod address;
+mod convert;
+mod listen;
 mod listener;
+mod socket;
 
 pub use accept::{Accept, AcceptPolicy, AcceptStats, Accepted};
 pub use address::PeerAddress;
+pub use listen::ListenOptions;
 pub use listener::Listener;
+pub use socket::{Connect, Family, Kind, Socket};

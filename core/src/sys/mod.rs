@@ -17,6 +17,8 @@ pub(crate) mod clock;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod epoll;
 pub(crate) mod fork;
+pub(crate) mod message;
+pub(crate) mod options;
 pub(crate) mod poll;
 pub(crate) mod select;
 mod selector;

@@ -67,9 +67,21 @@ pub(crate) fn socket(family: libc::c_int, kind: libc::c_int) -> io::Result<Owned
     Ok(owned)
 }
 
-pub(crate) fn set_option(fd: RawFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
-    // SAFETY: the value is an int that lives on this frame.
-    syscall!(libc::setsockopt(fd, level, name, (&raw const value).cast(), mem::size_of_val(&value) as _)).map(drop)
+/// Two connected, close-on-exec, non-blocking Unix sockets.
+pub(crate) fn pair(kind: libc::c_int) -> io::Result<(OwnedFd, OwnedFd)> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let mut fds = [-1; 2];
+    // SAFETY: the array has room for both.
+    syscall!(libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()))?;
+    // SAFETY: the kernel has just made these descriptors for us alone.
+    let pair = unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) };
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    for fd in fds {
+        set_nonblocking(fd, true)?;
+        set_cloexec(fd)?;
+    }
+    Ok(pair)
 }
 
 pub(crate) fn bind(fd: RawFd, address: &RawAddress) -> io::Result<()> {
@@ -87,6 +99,30 @@ pub(crate) fn local_address(fd: RawFd) -> io::Result<RawAddress> {
     // SAFETY: the storage has room for `len` bytes.
     syscall!(libc::getsockname(fd, (&raw mut address.storage).cast(), &mut address.len))?;
     Ok(address)
+}
+
+pub(crate) fn peer_address(fd: RawFd) -> io::Result<RawAddress> {
+    let mut address = RawAddress::empty();
+    // SAFETY: the storage has room for `len` bytes.
+    syscall!(libc::getpeername(fd, (&raw mut address.storage).cast(), &mut address.len))?;
+    Ok(address)
+}
+
+pub(crate) fn connect(fd: RawFd, address: &RawAddress) -> io::Result<()> {
+    // SAFETY: the address is valid for `len` bytes.
+    syscall!(libc::connect(fd, (&raw const address.storage).cast(), address.len)).map(drop)
+}
+
+pub(crate) fn shutdown(fd: RawFd, how: libc::c_int) -> io::Result<()> {
+    // SAFETY: two integers.
+    syscall!(libc::shutdown(fd, how)).map(drop)
+}
+
+/// Whether the socket could be written to, or has failed: asked, not waited for.
+pub(crate) fn is_settled(fd: RawFd) -> io::Result<bool> {
+    let mut entry = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one entry, on this frame.
+    syscall!(libc::poll(&mut entry, 1, 0)).map(|ready| ready != 0)
 }
 
 /// accept4(2): the new socket is non-blocking and close-on-exec from the start.

@@ -230,3 +230,12 @@ impl Random {
         (self.next() % limit as u64) as usize
     }
 }
+
+/// Whether this machine has IPv6; when not, says aloud that what needs it is left out.
+pub(crate) fn has_v6() -> bool {
+    let has = TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, 0)).is_ok();
+    if !has {
+        eprintln!("SKIPPED: no IPv6 on this machine");
+    }
+    has
+}
