@@ -16,7 +16,6 @@ RELEASE := $(TARGET)/release
 RUST_SOURCES := $(shell find core/src ffi/src python/src bench/loadgen/src -name '*.rs') \
 	$(wildcard */Cargo.toml) bench/loadgen/Cargo.toml Cargo.toml Cargo.lock build.rs
 PY_SOURCES := $(wildcard python/fastsock/*.py python/fastsock/*.pyi) python/pyproject.toml
-LINTED_PYTHON := python bench examples
 
 .PHONY: help
 help: ## this list
@@ -75,8 +74,10 @@ lint: $(VENV)/.fastsock $(VENV)/.dev ## formatting, clippy, ruff, mypy, rustdoc
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked -q -p fastsock --no-deps
-	$(BIN)/ruff check --config python/pyproject.toml $(LINTED_PYTHON)
-	$(BIN)/ruff format --check --config python/pyproject.toml $(LINTED_PYTHON)
+	$(BIN)/ruff check python
+	$(BIN)/ruff format --check python
+	$(BIN)/ruff check --config python/pyproject.toml bench examples
+	$(BIN)/ruff format --check --config python/pyproject.toml bench examples
 	cd python && ../$(BIN)/mypy
 	cd python && ../$(BIN)/python -m mypy.stubtest fastsock._fastsock
 	$(BIN)/mypy --strict bench/run.py bench/demo.py
