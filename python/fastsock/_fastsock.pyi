@@ -2,14 +2,28 @@
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar, final
 
 from _typeshed import ReadableBuffer, WriteableBuffer
+
+__all__ = [
+    "Channel",
+    "Group",
+    "Reader",
+    "Writer",
+    "__version__",
+    "after_fork_in_child",
+    "in_loop",
+    "ring_on",
+    "run",
+    "sleep",
+]
 
 _T = TypeVar("_T")
 
 __version__: Final[str]
 
+@final
 class Channel:
     def __new__(cls, fd: int, family: int, type: int, proto: int, nonblocking: bool) -> Self: ...
     @staticmethod
@@ -37,6 +51,7 @@ class Channel:
     @impatient.setter
     def impatient(self, value: bool) -> None: ...
 
+@final
 class Group:
     """Coroutines that belong together: started, counted, waited for and ended as one.
 
@@ -48,16 +63,17 @@ class Group:
         """Start ``call(*args)`` as a coroutine; it begins when the caller next waits."""
     def spawn_in_loop(self, call: Callable[..., object], *args: Any) -> bool:
         """As ``spawn``; ``False``, and nothing is started, outside a running loop's coroutines."""
-    def join(self, below: int = 1, timeout: float | None = None) -> bool:
+    def join(self, below: int = 1, timeout: float | None = None, interruptible: bool = False) -> bool:
         """Wait until fewer than ``below`` are left, or ``timeout`` seconds; whether it came to that.
 
         In a coroutine only (``RuntimeError`` elsewhere).
         """
     def interrupt(self) -> None:
-        """Make a ``join`` of another coroutine or thread end early; without one, the next."""
+        """Make an interruptible ``join`` of another coroutine or thread end early; without one, the next."""
     def kill(self) -> int:
         """Raise ``greenlet.GreenletExit`` in each where it waits; how many there were. ``join`` waits for their end."""
 
+@final
 class Reader:
     def __new__(cls, channel: Channel, on_close: Callable[[], object] | None = None) -> Self: ...
     def read(self, size: int | None = None, /) -> bytes: ...
@@ -85,6 +101,7 @@ class Reader:
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: type[BaseException] | BaseException | TracebackType | None) -> None: ...
 
+@final
 class Writer:
     def __new__(cls, channel: Channel) -> Self: ...
     def write(self, data: ReadableBuffer, /) -> int: ...
@@ -111,4 +128,5 @@ def sleep(seconds: float) -> None:
 def in_loop() -> bool:
     """Whether the caller is a coroutine on this thread's running loop."""
 
+def ring_on(fd: int) -> None: ...
 def after_fork_in_child() -> None: ...

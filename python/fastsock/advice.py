@@ -17,7 +17,7 @@ def bind_advice(error: OSError, address: Any) -> str | None:
         if isinstance(address, (str, bytes)):
             return f"fastsock: {address!r} exists: remove it if no server listens there any more, or choose another"
         return (
-            f"fastsock: {address!r} is taken: end what listens there (`ss -ltnp` names it), choose another port (0: any "
+            f"fastsock: {address!r} is taken: end what listens there (`ss -ltnp` names it), choose another port (0: a "
             "free one), or, if a server there has just ended, set allow_reuse_address = True on the server's class"
         )
     if error.errno == errno.EADDRNOTAVAIL:

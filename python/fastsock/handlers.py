@@ -5,13 +5,10 @@ from __future__ import annotations
 import io
 import socket
 import socketserver
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from fastsock._fastsock import Reader, Writer
 from fastsock.sockets import Socket
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
 
 __all__ = ["StreamRequestHandler"]
 
@@ -40,5 +37,5 @@ class StreamRequestHandler(socketserver.StreamRequestHandler):
             request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         # As makefile() does: the descriptor stays open until both the socket and the file are closed.
         request._io_refs += 1  # type: ignore[attr-defined]
-        self.rfile = cast("BinaryIO", Reader(request._channel, request._decref_socketios))  # type: ignore[attr-defined]
-        self.wfile = cast("BinaryIO", Writer(request._channel))
+        self.rfile = cast("io.BufferedIOBase", Reader(request._channel, request._decref_socketios))  # type: ignore[attr-defined]
+        self.wfile = cast("io.BufferedIOBase", Writer(request._channel))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 from fastsock import _fastsock
-from fastsock._fastsock import Channel, Group, in_loop, sleep
+from fastsock._fastsock import Group, in_loop, sleep
 
 __all__ = ["Group", "in_loop", "run", "sleep", "spawn"]
 
@@ -31,7 +30,7 @@ def run(call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
     if kwargs:
         return run(lambda: call(*args, **kwargs))
     if in_loop():
-        return call(*args)
+        return call(*args, **kwargs)
     with _signals():
         return _fastsock.run(call, *args)  # type: ignore[no-any-return]
 
@@ -63,42 +62,29 @@ def is_from_signal(error: BaseException) -> bool:
     return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
-class _WakeupPipe:
-    """Ends the wait when a signal comes just before it, which ``EINTR`` alone would miss.
-
-    Python's own signal handler writes a byte for each signal (``signal.set_wakeup_fd``), from whichever thread.
-    """
-
-    def __init__(self) -> None:
-        self.reader, self.writer = socket.socketpair()
-        self.reader.setblocking(False)
-        self.writer.setblocking(False)
-        self.group = Group()
-        self.group.spawn(self._drain)
-
-    def _drain(self) -> None:
-        channel = Channel.foreign(self.reader.fileno())
-        while True:
-            channel.wait_read()
-            with contextlib.suppress(BlockingIOError):
-                self.reader.recv(4096)
+#: The process, and the pipe that ends its main loop's wait when a signal comes just before it, which ``EINTR`` alone
+#: would miss. Python's own signal handler writes a byte for each signal, from whichever thread.
+_bell: tuple[int, int] | None = None
 
 
-_wakeup: tuple[int, _WakeupPipe] | None = None
+def _bell_pipe() -> int:
+    global _bell
+    # A forked child has left the loop on which the parent's pipe is read.
+    if _bell is None or _bell[0] != os.getpid():
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        _fastsock.ring_on(reader)
+        _bell = os.getpid(), writer
+    return _bell[1]
 
 
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
     """For the main thread, while its loop runs."""
-    global _wakeup
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # A forked child has left the loop on which the parent's pipe is read.
-    if _wakeup is None or _wakeup[0] != os.getpid():
-        _wakeup = os.getpid(), _WakeupPipe()
     try:
-        before = signal.set_wakeup_fd(_wakeup[1].writer.fileno(), warn_on_full_buffer=False)
+        before = signal.set_wakeup_fd(_bell_pipe(), warn_on_full_buffer=False)
     except ValueError:  # a sub-interpreter, or not Python's main thread after all
         yield
         return

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastsock._fastsock import Channel, Group, in_loop, sleep
 from fastsock.advice import bind_advice
@@ -116,6 +116,8 @@ class LoopMixIn(socketserver.ThreadingMixIn):
 
     _threads: _Coroutines
     _listener: Channel | None = None
+    if TYPE_CHECKING:
+        socket: Any
 
     def _coroutines(self) -> _Coroutines:
         threads = self._threads
@@ -140,7 +142,7 @@ class LoopMixIn(socketserver.ThreadingMixIn):
 
     @contextlib.contextmanager
     def _listening(self) -> Iterator[Channel]:
-        """The channel to wait on. No read or accept of the server's own socket waits meanwhile: ``shutdown`` is heard."""
+        """The channel to wait on. Meanwhile no accept of the server's socket waits: ``shutdown`` must be heard."""
         sock = getattr(self, "socket", None)
         mine = isinstance(sock, Socket)
         channel = sock._channel if isinstance(sock, Socket) else Channel.foreign(self.fileno())  # type: ignore[attr-defined]
@@ -189,7 +191,7 @@ class LoopMixIn(socketserver.ThreadingMixIn):
 
     def _has_room(self, timeout: float | None) -> bool:
         """Waits until one more request may run."""
-        return self.concurrency is None or self._coroutines().group.join(self.concurrency, timeout)
+        return self.concurrency is None or self._coroutines().group.join(self.concurrency, timeout, interruptible=True)
 
     def handle_request(self) -> None:
         """Take one request, within ``timeout`` if there is one, and let it and the earlier ones run until they wait.

@@ -54,8 +54,8 @@ class Socket(socket.socket):
     """A ``socket.socket`` that waits on the loop.
 
     In a coroutine (a handler of a loop server, or what ``fastsock.spawn`` has started) a call that would block parks
-    the coroutine, and the thread's loop goes on with the others. Anywhere else (another thread, a forked child, no loop) it
-    blocks like any socket. Timeouts hold in both.
+    the coroutine, and the thread's loop goes on with the others. Anywhere else (another thread, a forked child, no
+    loop) it blocks like any socket. Timeouts hold in both.
 
     The descriptor itself is non-blocking always; ``gettimeout()`` and ``getblocking()`` tell what was asked for. Two
     coroutines may send on one socket: each ``sendall`` goes out in one piece. Two that read from one are an error
@@ -176,7 +176,7 @@ class Socket(socket.socket):
         return self._channel.gettimeout() != 0
 
     @property
-    def timeout(self) -> float | None:  # type: ignore[override]
+    def timeout(self) -> float | None:
         return self._channel.gettimeout()
 
     # -- the end
@@ -212,9 +212,9 @@ class Socket(socket.socket):
 
 
 # The plain integers: the properties of socket.socket make enumerations of them, for each connection.
-_FAMILY: Callable[[socket.socket], int] = _socket.socket.family.__get__  # type: ignore[attr-defined]
-_RAW_TYPE: Callable[[socket.socket], int] = _socket.socket.type.__get__  # type: ignore[attr-defined]
-_PROTO: Callable[[socket.socket], int] = _socket.socket.proto.__get__  # type: ignore[attr-defined]
+_FAMILY: Callable[[socket.socket], int] = _socket.socket.family.__get__
+_RAW_TYPE: Callable[[socket.socket], int] = _socket.socket.type.__get__
+_PROTO: Callable[[socket.socket], int] = _socket.socket.proto.__get__
 
 _SLOTS: dict[str, Any] = {name: Socket.__dict__[name] for name in Socket.__slots__}
 _INIT = _socket.socket.__init__

@@ -17,21 +17,21 @@ __all__ = list(_stdlib.__all__)
 __version__ = _stdlib.__version__  # type: ignore[attr-defined]
 
 
-class ThreadingMixIn(LoopMixIn):
+class ThreadingMixIn(LoopMixIn):  # type: ignore[no-redef]
     """The loop, under the stdlib's name: each request is a coroutine of the thread that serves. See ``LoopMixIn``."""
 
 
-class ThreadingTCPServer(ThreadingMixIn, _stdlib.TCPServer):
+class ThreadingTCPServer(ThreadingMixIn, _stdlib.TCPServer):  # type: ignore[no-redef]
     """A TCP server whose requests are coroutines of the thread that serves."""
 
 
-class ThreadingUDPServer(ThreadingMixIn, _stdlib.UDPServer):
+class ThreadingUDPServer(ThreadingMixIn, _stdlib.UDPServer):  # type: ignore[no-redef]
     """A UDP server whose requests are coroutines of the thread that serves."""
 
 
-class ThreadingUnixStreamServer(ThreadingMixIn, _stdlib.UnixStreamServer):
+class ThreadingUnixStreamServer(ThreadingMixIn, _stdlib.UnixStreamServer):  # type: ignore[no-redef]
     """A Unix stream server whose requests are coroutines of the thread that serves."""
 
 
-class ThreadingUnixDatagramServer(ThreadingMixIn, _stdlib.UnixDatagramServer):
+class ThreadingUnixDatagramServer(ThreadingMixIn, _stdlib.UnixDatagramServer):  # type: ignore[no-redef]
     """A Unix datagram server whose requests are coroutines of the thread that serves."""

@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Other,
     /// Someone else's descriptor, whose reads and writes we do not see: asked about anew for each wait.
     Foreign,
+    /// A pipe whose bytes only end the wait.
+    Bell,
 }
 
 /// What came of preparing to park.
@@ -122,7 +124,11 @@ impl Channel {
     }
 
     pub(crate) fn is_edge(&self) -> bool {
-        self.kind != Kind::Foreign
+        matches!(self.kind, Kind::Stream | Kind::Other)
+    }
+
+    pub(crate) fn is_bell(&self) -> bool {
+        self.kind == Kind::Bell
     }
 
     pub(crate) fn timeout(&self) -> Option<Duration> {
@@ -326,6 +332,9 @@ impl Channel {
 
     /// The kernel's word.
     pub(crate) fn on_event(&self, hub: &Hub, ready: Ready) {
+        if self.is_bell() {
+            return sys::discard(self.fd());
+        }
         if ready.is_hangup() || ready.is_read_hangup() || ready.is_error() {
             self.ended.set(true);
         }

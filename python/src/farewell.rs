@@ -71,7 +71,7 @@ fn reap(py: Python<'_>) -> PyResult<()> {
         }
         for group in hub.groups() {
             // The one that counts this very coroutine never gets empty.
-            group.join(py, 1 + usize::from(group.contains(&me)), Some(ROUND))?;
+            group.join(py, 1 + usize::from(group.contains(&me)), Some(ROUND), false)?;
         }
     }
     Ok(())

@@ -47,6 +47,9 @@ fn first(py: Python<'_>) -> PyResult<&'static Api> {
 
 fn load(py: Python<'_>) -> PyResult<Api> {
     let module = py.import("greenlet").map_err(|error| {
+        if !error.is_instance_of::<PyImportError>(py) {
+            return error;
+        }
         let mended = PyImportError::new_err(
             "fastsock needs greenlet to run blocking-style handlers on its loop: install it with `python -m pip install greenlet`",
         );

@@ -189,7 +189,9 @@ impl Hub {
     pub(crate) fn watch(&self, channel: &Rc<Channel>) -> PyResult<Token> {
         // A number that another thread has closed may be this very one.
         self.read_messages();
-        let (interest, trigger) = if self.edge && channel.is_edge() {
+        let (interest, trigger) = if channel.is_bell() {
+            (Interest::READABLE, Trigger::Level)
+        } else if self.edge && channel.is_edge() {
             (Interest::READABLE | Interest::WRITABLE, Trigger::Edge)
         } else {
             (Interest::NONE, Trigger::OneShot)

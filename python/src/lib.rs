@@ -24,7 +24,7 @@ mod _fastsock {
     #[pymodule_export]
     use super::socket::PyChannel;
     #[pymodule_export]
-    use super::task::{Group, after_fork_in_child, in_loop, run, sleep};
+    use super::task::{Group, after_fork_in_child, in_loop, ring_on, run, sleep};
     #[pymodule_export]
     use super::writer::Writer;
 

@@ -293,6 +293,8 @@ impl PyChannel {
 
     /// Off the loop, before the descriptor is closed or given away.
     fn close(&self, py: Python<'_>) {
+        let policy = self.0.get(py).policy.take();
+        drop(policy);
         self.channel(py).close();
     }
 

@@ -88,6 +88,13 @@ pub(crate) fn wait(py: Python<'_>, fd: RawFd, direction: Direction, deadline: Op
     }
 }
 
+/// Reads a non-blocking descriptor empty.
+pub(crate) fn discard(fd: RawFd) {
+    let mut buffer = [0_u8; 512];
+    // SAFETY: the buffer lives on this frame.
+    while unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) } == buffer.len() as isize {}
+}
+
 /// Whether a read would not block now; what cannot be asked will tell when it is read.
 pub(crate) fn is_readable(fd: RawFd) -> bool {
     let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };

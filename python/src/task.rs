@@ -13,6 +13,7 @@ use pyo3::types::PyTuple;
 use pyo3::{ffi, intern};
 
 use crate::attached::Attached;
+use crate::channel::{Channel, Kind};
 use crate::errors::misuse;
 use crate::greenlet::{self, Greenlet};
 use crate::hub::{Alarm, Hub, Message, Why};
@@ -87,11 +88,18 @@ impl Members {
         }
     }
 
-    /// Waits until fewer than `below` are left, `timeout` seconds, or an interruption; whether it came to that.
-    pub(crate) fn join(&self, py: Python<'_>, below: usize, timeout: Option<f64>) -> PyResult<bool> {
+    /// Waits until fewer than `below` are left, `timeout` seconds, or (if so wanted) an interruption; whether it came to
+    /// that.
+    pub(crate) fn join(
+        &self,
+        py: Python<'_>,
+        below: usize,
+        timeout: Option<f64>,
+        interruptible: bool,
+    ) -> PyResult<bool> {
         let deadline = duration(timeout)?.map(|timeout| Time::now() + timeout);
         while self.len.get() >= below {
-            if self.interrupted.take() || deadline.is_some_and(|deadline| Time::now() >= deadline) {
+            if interruptible && self.interrupted.take() || deadline.is_some_and(|deadline| Time::now() >= deadline) {
                 return Ok(false);
             }
             let Some(hub) = Hub::running(py) else {
@@ -357,12 +365,12 @@ impl Group {
     }
 
     /// Waits until fewer than `below` coroutines are left, or `timeout` seconds; whether it came to that. On the loop only.
-    #[pyo3(signature = (below = 1, timeout = None))]
-    fn join(&self, py: Python<'_>, below: usize, timeout: Option<f64>) -> PyResult<bool> {
-        self.0.get(py).join(py, below, timeout)
+    #[pyo3(signature = (below = 1, timeout = None, interruptible = false))]
+    fn join(&self, py: Python<'_>, below: usize, timeout: Option<f64>, interruptible: bool) -> PyResult<bool> {
+        self.0.get(py).join(py, below, timeout, interruptible)
     }
 
-    /// Makes a `join` of another coroutine or thread end early; without one, the next.
+    /// Makes an interruptible `join` of another coroutine or thread end early; without one, the next.
     fn interrupt(&self, py: Python<'_>) {
         let members = self.0.get(py);
         members.interrupted.set(true);
@@ -433,6 +441,13 @@ pub(crate) fn sleep(py: Python<'_>, seconds: f64) -> PyResult<()> {
 #[pyfunction]
 pub(crate) fn in_loop(py: Python<'_>) -> bool {
     Hub::running(py).is_some_and(|hub| hub.parkable(py).is_ok())
+}
+
+/// Lets bytes that come from this pipe end the waits of this thread's loop, for as long as there is one. They are read by
+/// nobody: Python code that did so could itself be where a signal's exception is raised.
+#[pyfunction]
+pub(crate) fn ring_on(py: Python<'_>, fd: i32) -> PyResult<()> {
+    Hub::of_thread(py)?.watch(&Channel::new(fd, Kind::Bell)).map(drop)
 }
 
 /// For `os.register_at_fork`: the child leaves the loop.

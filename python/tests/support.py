@@ -65,7 +65,8 @@ def ask(address: Any, request: bytes) -> bytes:
     """Sends, ends its side, and gives back everything that comes."""
     with connect(address) as client:
         client.sendall(request)
-        client.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # the server may have closed already
+            client.shutdown(socket.SHUT_WR)
         return receive_all(client)
 
 
@@ -163,11 +164,9 @@ def rss() -> int:
 class Program:
     """A Python program in a process of its own, which prints what the test waits for."""
 
-    def __init__(
-        self, source: str, *args: str, env: dict[str, str] | None = None, options: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, source: str, *args: str, env: dict[str, str] | None = None, option: str = "-Wdefault") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, *options, "-c", textwrap.dedent(source), *args],
+            [sys.executable, "-P", option, "-c", textwrap.dedent(source), *args],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -215,7 +214,7 @@ class Program:
 def run_program(source: str, *args: str, env: dict[str, str] | None = None) -> tuple[int, str, str]:
     """Runs a program to its end: exit status, output, errors."""
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(source), *args],
+        [sys.executable, "-P", "-c", textwrap.dedent(source), *args],
         capture_output=True,
         text=True,
         timeout=PATIENCE * 2,
