@@ -5,6 +5,7 @@ mod address;
 mod convert;
 mod listen;
 mod listener;
+pub mod options;
 mod socket;
 
 pub use accept::{Accept, AcceptPolicy, AcceptStats, Accepted};

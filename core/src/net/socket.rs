@@ -65,7 +65,7 @@ pub enum Connect {
 ///
 /// What cannot be done at once is `EAGAIN` ([`WouldBlock`](io::ErrorKind::WouldBlock)): wait for the socket on a
 /// [`Reactor`](crate::Reactor) or a [`Poller`](crate::Poller). A write to a peer that is gone is `EPIPE`, never
-/// `SIGPIPE`.
+/// `SIGPIPE`. Options are in [`options`](super::options).
 ///
 /// Connecting takes two steps, for "writable" alone does not mean "connected":
 ///

@@ -40,3 +40,23 @@ pub(crate) fn set<T: Value>(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::
     // SAFETY: the value lives on this frame and is `len` bytes long.
     syscall!(libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const value).cast(), len)).map(drop)
 }
+
+/// The value's bytes, as many as the kernel gave.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn get_bytes<'v>(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: &'v mut [u8],
+) -> io::Result<&'v [u8]> {
+    let mut len = value.len() as libc::socklen_t;
+    // SAFETY: the value has room for `len` bytes.
+    syscall!(libc::getsockopt(fd.as_raw_fd(), level, name, value.as_mut_ptr().cast(), &mut len))?;
+    Ok(&value[..(len as usize).min(value.len())])
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn set_bytes(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: &[u8]) -> io::Result<()> {
+    // SAFETY: the value is valid for its length.
+    syscall!(libc::setsockopt(fd.as_raw_fd(), level, name, value.as_ptr().cast(), value.len() as _)).map(drop)
+}
