@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 ///
 /// Never 0 and never used twice: when what it names is removed, its slot moves to the next generation, and a slot
 /// whose generations are used up is retired. So a token kept too long is recognised as stale and can never reach
-/// what came after it. Sources, timers and wakers draw from separate ranges of slots.
+/// what came after it. Sources, timers, wakers and signals draw from separate ranges of slots.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(transparent)]
 pub struct Token(NonZeroU64);
@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     Source = 0,
     Timer = 1,
     Waker = 2,
+    Signal = 3,
 }
 
 const KIND_SHIFT: u32 = 30;

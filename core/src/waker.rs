@@ -12,13 +12,14 @@ const CLOSED: u8 = 2;
 
 /// What a poller and its wakers share.
 pub(crate) struct Shared {
-    fd: WakeFd,
+    /// Shared on with the signal handler, which writes to it.
+    fd: Arc<WakeFd>,
     state: AtomicU8,
 }
 
 impl Shared {
     pub(crate) fn new() -> io::Result<Shared> {
-        Ok(Shared { fd: WakeFd::new()?, state: AtomicU8::new(0) })
+        Ok(Shared { fd: Arc::new(WakeFd::new()?), state: AtomicU8::new(0) })
     }
 
     pub(crate) fn raw_fd(&self) -> RawFd {
@@ -81,6 +82,10 @@ impl Waker {
     pub(crate) fn with_flag(mut self, flag: Arc<AtomicBool>) -> Waker {
         self.flag = Some(flag);
         self
+    }
+
+    pub(crate) fn fd(&self) -> Arc<WakeFd> {
+        self.shared.fd.clone()
     }
 
     /// Makes the wait return.

@@ -8,7 +8,8 @@ use crate::{Event, Time, Token};
 
 impl<C> Reactor<C> {
     /// Calls back for all that the last [`wait`](Self::wait) harvested and for the timers due now; never blocks. Returns the
-    /// number of callbacks called, submitted closures included. Ends early after [`stop`](Self::stop); the rest waits for the next call.
+    /// number of callbacks called, submitted closures included. Ends early after [`stop`](Self::stop); the rest waits for
+    /// the next call.
     ///
     /// The timers due are listed at the start: one that a callback sets to "now" fires in the next turn, so that it
     /// starves nobody.
@@ -58,9 +59,11 @@ impl<C> Reactor<C> {
             Some(Called::Source(token, handler)) => self.put_back(token, handler),
             Some(Called::Timer(token, callback)) => self.put_timer_back(token, callback),
             Some(Called::Waker(token, callback)) => self.put_waker_back(token, callback),
+            Some(Called::Signal(token, callback)) => self.put_signal_back(token, callback),
         }
         if self.poller.is_woken() {
             self.jobs.take_queued();
+            self.signals.take_pending();
         }
         if self.due_cursor == self.due.len() {
             self.due.clear();
@@ -80,6 +83,7 @@ impl<C> Reactor<C> {
             count += usize::from(self.deliver_event(event, context, turn));
         }
         if self.poller.is_woken() && self.goes_on(turn) {
+            count += self.tell_signals(context, turn);
             count += self.notify(context, turn);
             count += self.run_jobs(context, turn);
             // It stays woken until all were called: a stop or a panic in between keeps the others for the next turn.

@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod handler;
+mod signals;
 mod source;
 mod submit;
 mod timers;
@@ -18,6 +19,7 @@ use crate::slab::Slab;
 use crate::token::Kind;
 use crate::{Backend, Event, Poller, Stats, Time, TimerQueue, Token, error};
 use handler::Handler;
+use signals::Signals;
 pub use source::AddError;
 use submit::Jobs;
 pub use submit::{SubmitError, Submitter};
@@ -72,6 +74,7 @@ pub struct Reactor<C> {
     handlers: Vec<Option<Box<dyn Handler<C>>>>,
     timers: TimerQueue<Timer<C>>,
     notifies: Slab<Notify<C>>,
+    signals: Signals<C>,
     poller: Poller<'static>,
     /// What the last wait harvested, and how far dispatch has come.
     events: Vec<Event>,
@@ -104,12 +107,15 @@ enum Called<C> {
     Source(Token, Box<dyn Handler<C>>),
     Timer(Token, timers::Callback<C>),
     Waker(Token, wakers::Callback<C>),
+    Signal(Token, signals::Callback<C>),
 }
 
 impl<C> Called<C> {
     fn token(&self) -> Token {
         match *self {
-            Called::Source(token, _) | Called::Timer(token, _) | Called::Waker(token, _) => token,
+            Called::Source(token, _) | Called::Timer(token, _) | Called::Waker(token, _) | Called::Signal(token, _) => {
+                token
+            }
         }
     }
 }
@@ -133,6 +139,7 @@ impl<C> Reactor<C> {
             handlers: Vec::new(),
             timers: TimerQueue::new(),
             notifies: Slab::new(Kind::Waker),
+            signals: Signals::new(),
             poller: Poller::with_backend(backend)?,
             events: Vec::new(),
             cursor: 0,
@@ -155,14 +162,18 @@ impl<C> Reactor<C> {
         self.poller.raw_fd()
     }
 
-    /// Whether the token names a source, timer or waker of this reactor.
+    /// Whether the token names a source, timer, waker or signal of this reactor.
     pub fn contains(&self, token: Token) -> bool {
-        self.poller.contains(token) || self.timers.contains(token) || self.notifies.contains(token)
+        self.poller.contains(token)
+            || self.timers.contains(token)
+            || self.notifies.contains(token)
+            || self.signals.contains(token)
     }
 
     /// Whether nothing is registered that could ever call back.
     pub fn is_empty(&self) -> bool {
-        self.poller.is_empty() && self.timers.is_empty() && self.notifies.len() == 0 && self.jobs.is_empty()
+        let registered = self.poller.len() + self.timers.len() + self.notifies.len() + self.signals.len();
+        registered == 0 && self.jobs.is_empty()
     }
 
     /// Blocks until something is ready or due, or the timeout is over; calls nothing back. Returns the number of
@@ -240,12 +251,15 @@ impl<C> Reactor<C> {
         self.stopped
     }
 
-    /// After fork(2), in the child: makes the kernel's set anew; see [`Poller::reinit`].
+    /// After fork(2), in the child: makes the kernel's set anew, and from then on gets the signals of this process; see
+    /// [`Poller::reinit`].
     ///
     /// # Errors
     /// As [`Poller::reinit`].
     pub fn reinit(&mut self) -> io::Result<()> {
-        self.poller.reinit()
+        self.poller.reinit()?;
+        self.signals.renew();
+        Ok(())
     }
 
     /// The counters.

@@ -170,9 +170,9 @@ impl<C> Reactor<C> {
         self.poller.rearm(token)
     }
 
-    /// Removes a source, timer or waker, and drops what was given with it. Synchronous and idempotent: no callback for it
-    /// comes after this, and a stale token gives `false`. Inside its own callback the dropping waits for the
-    /// callback's return.
+    /// Removes a source, timer, waker or signal, and drops what was given with it. Synchronous and idempotent: no
+    /// callback for it comes after this, and a stale token gives `false`. Inside its own callback the dropping waits for
+    /// the callback's return.
     pub fn remove(&mut self, token: Token) -> bool {
         if token.is_source() {
             if !self.poller.remove(token) {
@@ -184,7 +184,7 @@ impl<C> Reactor<C> {
         }
         let timer = self.timers.cancel(token);
         let notify = self.notifies.remove(token);
-        timer.is_some() || notify.is_some()
+        timer.is_some() || notify.is_some() || self.signals.remove(token)
     }
 
     /// Removes a source and gives it back. `None`, and nothing is removed: the token is stale, or the source is of

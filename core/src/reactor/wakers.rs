@@ -41,6 +41,9 @@ impl<C> Reactor<C> {
     pub(super) fn notify(&mut self, context: &mut C, turn: &mut Turn<C>) -> usize {
         let mut count = 0;
         for slot in 0..self.notifies.slots() {
+            if !self.goes_on(turn) {
+                break;
+            }
             let Some(token) = self.notifies.token_at(slot) else { continue };
             let Some(notify) = self.notifies.get_mut(token) else { continue };
             if !notify.asked.swap(false, Ordering::AcqRel) {
@@ -54,9 +57,6 @@ impl<C> Reactor<C> {
                 if let Some(Called::Waker(_, callback)) = turn.called.take() {
                     self.put_waker_back(token, callback);
                 }
-            }
-            if !self.goes_on(turn) {
-                return count;
             }
         }
         count

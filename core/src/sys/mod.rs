@@ -22,6 +22,7 @@ pub(crate) mod options;
 pub(crate) mod poll;
 pub(crate) mod select;
 mod selector;
+pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod wake;
 

@@ -1,7 +1,7 @@
 //! A descriptor that another thread can make readable: an eventfd(2), or a pipe where there is none.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::syscall;
 
@@ -50,10 +50,20 @@ impl WakeFd {
 
     /// Makes the descriptor readable. A full counter or pipe is readable already: no error.
     pub(crate) fn wake(&self) -> io::Result<()> {
+        WakeFd::write_to(self.write_fd())
+    }
+
+    /// What `write_to` takes.
+    pub(crate) fn write_fd(&self) -> RawFd {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let fd = self.read.as_raw_fd();
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let fd = self.write.as_raw_fd();
+        fd
+    }
+
+    /// As [`wake`](Self::wake), by number. Async-signal-safe: one write(2), no allocation.
+    pub(crate) fn write_to(fd: RawFd) -> io::Result<()> {
         let one = 1u64.to_ne_bytes();
         // SAFETY: eight bytes are what an eventfd takes, and they live on this frame.
         match syscall!(libc::write(fd, one.as_ptr().cast(), one.len())) {
