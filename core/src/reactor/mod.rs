@@ -1,5 +1,6 @@
 //! Callbacks over a poller, timers and wakers.
 
+mod children;
 mod dispatch;
 mod handler;
 mod signals;

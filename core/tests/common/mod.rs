@@ -178,6 +178,25 @@ pub(crate) fn in_child(name: &str, body: impl Fn(Backend)) {
     assert!(child.status.success() && out.contains("1 passed"), "{out}\n{err}");
 }
 
+/// From now on, this system call fails in this thread with this errno.
+#[cfg(target_os = "linux")]
+pub(crate) fn forbid(call: libc::c_long, errno: i32) {
+    let code = |code: u32, jt: u8, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt, jf, k };
+    let filter = [
+        // The number of the system call is the first word of what a filter sees.
+        code(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        code(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, call as u32),
+        code(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
+        code(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
+    // SAFETY: the program lives on this frame; the kernel copies it.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
+    }
+}
+
 /// Lowers this process' limit for good and fills the table, so that nothing more can be opened. Dropping some makes room.
 pub(crate) fn use_up_descriptors() -> Vec<File> {
     // SAFETY: `limit` is a valid place to read from.
