@@ -109,21 +109,24 @@ def test_a_firehose_does_not_keep_a_quiet_client_waiting(handler: type[socketser
             while client.recv(1 << 20):
                 pass
 
-    with serving(fastsock.LoopTCPServer(HERE, handler)) as address:
-        with connect(address) as loud, connect(address) as quiet:
-            threads = [threading.Thread(target=firehose, args=(loud,)), threading.Thread(target=drain, args=(loud,))]
-            for thread in threads:
-                thread.start()
-            latencies = []
-            for _ in range(100):
-                begin = time.monotonic()
-                quiet.sendall(b"ping\n")
-                assert receive(quiet, 5) == b"ping\n"
-                latencies.append(time.monotonic() - begin)
-            stop.set()
-            threads[0].join(PATIENCE)
-            loud.shutdown(socket.SHUT_WR)
-            threads[1].join(PATIENCE)
+    with (
+        serving(fastsock.LoopTCPServer(HERE, handler)) as address,
+        connect(address) as loud,
+        connect(address) as quiet,
+    ):
+        threads = [threading.Thread(target=firehose, args=(loud,)), threading.Thread(target=drain, args=(loud,))]
+        for thread in threads:
+            thread.start()
+        latencies = []
+        for _ in range(100):
+            begin = time.monotonic()
+            quiet.sendall(b"ping\n")
+            assert receive(quiet, 5) == b"ping\n"
+            latencies.append(time.monotonic() - begin)
+        stop.set()
+        threads[0].join(PATIENCE)
+        loud.shutdown(socket.SHUT_WR)
+        threads[1].join(PATIENCE)
     # With no fairness at all it would be served at the firehose's end. The GIL is shared with the clients here.
     assert sorted(latencies)[90] < 0.5
 

@@ -27,7 +27,8 @@ class Handler(socketserver.BaseRequestHandler):
 {before}
 with fastsock.LoopTCPServer(("127.0.0.1", 0), Handler) as server:
     server.shutdown_timeout = 0.1
-    print("READY", server.server_address[1], flush=True)
+    # What is spawned begins when the server waits.
+    fastsock.spawn(print, "READY", server.server_address[1], flush=True)
     try:
         server.serve_forever(60)
     except KeyboardInterrupt:
@@ -40,12 +41,16 @@ ECHO = """
         while data := self.request.recv(100):
             self.request.sendall(data)
 """
+# What is spawned begins when the handler waits.
+WAIT = """
+        fastsock.spawn(print, "waiting", flush=True)
+        self.request.recv(100)
+"""
 COMPUTE = """
         self.request.sendall(b"computing")
         while True:
             pass
 """
-# What is spawned begins when the handler waits.
 FLOOD = """
         data = bytes(100_000_000)
         fastsock.spawn(print, "waiting", flush=True)
@@ -53,7 +58,7 @@ FLOOD = """
 """
 WRITE = """
         data = bytes(100_000_000)
-        file = self.request.makefile("wb", 0)
+        file = self.request.makefile("wb")
         fastsock.spawn(print, "waiting", flush=True)
         file.write(data)
 """
@@ -75,9 +80,8 @@ def test_ctrl_c_while_idle_ends_serve_forever_at_once(backend: str) -> None:
 
 
 def test_ctrl_c_while_a_handler_waits_in_recv_ends_the_server_and_then_the_handler() -> None:
-    with server() as program, connect(program.ready()) as client:
-        client.sendall(b"x")
-        assert client.recv(1) == b"x"
+    with server(WAIT) as program, connect(program.ready()):
+        assert program.line() == "waiting"
         program.kill()
         assert [program.line(), program.line()] == ["interrupted", "GreenletExit"]
         assert program.end() == -signal.SIGINT
@@ -101,21 +105,14 @@ def test_ctrl_c_while_a_handler_waits_to_send_ends_the_server(serve: str) -> Non
 
 
 def test_a_second_ctrl_c_ends_the_patience_of_server_close() -> None:
-    patient = """
-        def watch():
-            while server.socket.fileno() >= 0:
-                fastsock.sleep(0.005)
-            print("draining", flush=True)
-
-        fastsock.spawn(watch)
-    """
-    source = SERVER.replace("shutdown_timeout = 0.1", "shutdown_timeout = 60")
+    source = SERVER.replace("shutdown_timeout = 0.1", "shutdown_timeout = 60").replace(
+        "        raise\nprint", '        fastsock.spawn(print, "draining", flush=True)\n        raise\nprint'
+    )
     with (
-        Program(source.format(serve=ECHO.strip(), before=textwrap.dedent(patient))) as program,
-        connect(program.ready()) as client,
+        Program(source.format(serve=WAIT.strip(), before="")) as program,
+        connect(program.ready()),
     ):
-        client.sendall(b"x")
-        assert client.recv(1) == b"x"
+        assert program.line() == "waiting"
         program.kill()
         assert [program.line(), program.line()] == ["interrupted", "draining"]
         program.kill()
