@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use common::{LONG, for_each_backend, streams};
+use fastsock::net::{Kind, RecvBatch, SendBatch, Socket};
 use fastsock::{Interest, Poller, Reactor, Repeat, Time, Trigger};
 
 thread_local! {
@@ -114,4 +115,19 @@ fn a_reactor_that_turns_with_events_timers_and_wakers_allocates_nothing() {
         assert_eq!(requests, 0);
         assert!(counts[0] >= 200 * 50 && counts[1] > 200 && counts[2] == 200, "{counts:?}");
     });
+}
+
+#[test]
+fn batches_of_datagrams_allocate_nothing() {
+    let (a, b) = Socket::pair(Kind::Datagram).unwrap();
+    let mut outgoing = SendBatch::new(8, 1000);
+    let mut incoming = RecvBatch::new(8, 100);
+    let mut received = 0;
+    let requests = requests_in_steady_state(|| {
+        while outgoing.push(b"datagram", None) {}
+        assert_eq!(a.send_batch(&mut outgoing).unwrap(), 8);
+        assert_eq!(b.recv_batch(&mut incoming).unwrap(), 8);
+        received += incoming.iter().filter(|datagram| datagram.bytes() == b"datagram").count();
+    });
+    assert_eq!((requests, received), (0, 200 * 8));
 }

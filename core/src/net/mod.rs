@@ -2,6 +2,8 @@
 
 mod accept;
 mod address;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod batch;
 mod convert;
 mod listen;
 mod listener;
@@ -10,6 +12,8 @@ mod socket;
 
 pub use accept::{Accept, AcceptPolicy, AcceptStats, Accepted};
 pub use address::PeerAddress;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use batch::{Datagram, RecvBatch, SendBatch};
 pub use listen::ListenOptions;
 pub use listener::Listener;
 pub use socket::{Connect, Family, Kind, Socket};

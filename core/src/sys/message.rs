@@ -73,3 +73,142 @@ pub(crate) fn recv_vectored(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) 
     let received = syscall!(libc::recvmsg(fd.as_raw_fd(), &mut header, 0))?;
     Ok(received as usize)
 }
+
+/// The most messages that sendmmsg(2) takes at a time.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) const MOST_MESSAGES: usize = MOST_BUFFERS;
+
+/// Room for control data: a segment size, and some others that the user may have asked the kernel for.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[derive(Clone, Copy)]
+#[repr(C, align(8))] // As a `cmsghdr`.
+struct Control([u8; 128]);
+
+/// One message of a batch to be sent.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing {
+    /// Where in the batch's bytes it is.
+    pub(crate) start: usize,
+    pub(crate) len: usize,
+    pub(crate) to: Option<RawAddress>,
+    /// Cut into datagrams of this size (`UDP_SEGMENT`); 0: whole.
+    pub(crate) segment: u16,
+}
+
+/// What recvmmsg(2) and sendmmsg(2) want beside the bytes: allocated once, written anew before every call.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) struct Headers {
+    messages: Box<[libc::mmsghdr]>,
+    buffers: Box<[libc::iovec]>,
+    addresses: Box<[RawAddress]>,
+    controls: Box<[Control]>,
+}
+
+// SAFETY: the pointers inside are followed in `recv` and `send` alone, which write them first, and which need `&mut`.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+unsafe impl Send for Headers {}
+// SAFETY: as above.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+unsafe impl Sync for Headers {}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Headers {
+    pub(crate) fn new(count: usize) -> Headers {
+        let message = libc::mmsghdr { msg_hdr: empty_header(), msg_len: 0 };
+        let buffer = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+        Headers {
+            messages: vec![message; count].into(),
+            buffers: vec![buffer; count].into(),
+            addresses: vec![RawAddress::empty(); count].into(),
+            controls: vec![Control([0; 128]); count].into(),
+        }
+    }
+
+    /// Receives at most as many messages as there are headers, the n-th into the n-th `size` bytes.
+    pub(crate) fn recv(&mut self, fd: BorrowedFd<'_>, bytes: &mut [u8], size: usize) -> io::Result<usize> {
+        let mut count = 0;
+        for (n, room) in bytes.chunks_exact_mut(size).take(self.messages.len()).enumerate() {
+            self.buffers[n] = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: size };
+            let header = &mut self.messages[n].msg_hdr;
+            header.msg_name = (&raw mut self.addresses[n].storage).cast();
+            header.msg_namelen = size_of::<libc::sockaddr_storage>() as _;
+            header.msg_iov = &raw mut self.buffers[n];
+            header.msg_iovlen = 1;
+            header.msg_control = (&raw mut self.controls[n]).cast();
+            header.msg_controllen = size_of::<Control>() as _;
+            header.msg_flags = 0;
+            count = n + 1;
+        }
+        let messages = self.messages.as_mut_ptr();
+        // SAFETY: `count` headers were written above, and all that they name is alive and has room.
+        let received =
+            syscall!(libc::recvmmsg(fd.as_raw_fd(), messages, count as _, 0, std::ptr::null_mut()))? as usize;
+        for (message, address) in self.messages.iter().zip(&mut self.addresses).take(received) {
+            address.len = message.msg_hdr.msg_namelen;
+        }
+        Ok(received)
+    }
+
+    /// Of the n-th message received: its length, whether it was cut short, and who sent it.
+    pub(crate) fn received(&self, n: usize) -> (usize, bool, RawAddress) {
+        let message = &self.messages[n];
+        (message.msg_len as usize, message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0, self.addresses[n])
+    }
+
+    /// The size of the datagrams that the kernel joined to make the n-th message (`UDP_GRO`).
+    pub(crate) fn segment(&self, n: usize) -> Option<usize> {
+        let mut header = self.messages[n].msg_hdr;
+        // A pointer of this borrow, in place of the one that `recv` made from its own.
+        header.msg_control = (&raw const self.controls[n]).cast_mut().cast();
+        // SAFETY: the kernel wrote `msg_controllen` bytes of control data to `controls`, which the header names.
+        let mut control = unsafe { libc::CMSG_FIRSTHDR(&header) };
+        while !control.is_null() {
+            // SAFETY: the two functions give headers that lie whole inside the control data.
+            let (level, kind) = unsafe { ((*control).cmsg_level, (*control).cmsg_type) };
+            if (level, kind) == (libc::SOL_UDP, libc::UDP_GRO) {
+                // SAFETY: this kind's data is one int.
+                let size = unsafe { libc::CMSG_DATA(control).cast::<libc::c_int>().read_unaligned() };
+                return usize::try_from(size).ok().filter(|&size| size > 0);
+            }
+            // SAFETY: as above.
+            control = unsafe { libc::CMSG_NXTHDR(&header, control) };
+        }
+        None
+    }
+
+    /// Sends these messages, as many as there are headers at most; how many were sent.
+    pub(crate) fn send(&mut self, fd: BorrowedFd<'_>, bytes: &[u8], outgoing: &[Outgoing]) -> io::Result<usize> {
+        let count = outgoing.len().min(self.messages.len());
+        for (n, out) in outgoing.iter().take(count).enumerate() {
+            let part = &bytes[out.start..out.start + out.len];
+            // The kernel does not write to what is sent.
+            self.buffers[n] = libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() };
+            let header = &mut self.messages[n].msg_hdr;
+            *header = empty_header();
+            header.msg_iov = &raw mut self.buffers[n];
+            header.msg_iovlen = 1;
+            if let Some(to) = out.to {
+                self.addresses[n] = to;
+                header.msg_name = (&raw mut self.addresses[n].storage).cast();
+                header.msg_namelen = to.len;
+            }
+            if out.segment > 0 {
+                header.msg_control = (&raw mut self.controls[n]).cast();
+                // SAFETY: the control data has room for one header with two bytes, aligned as it wants.
+                unsafe {
+                    header.msg_controllen = libc::CMSG_SPACE(size_of::<u16>() as _) as _;
+                    let control = libc::CMSG_FIRSTHDR(header);
+                    (*control).cmsg_level = libc::SOL_UDP;
+                    (*control).cmsg_type = libc::UDP_SEGMENT;
+                    (*control).cmsg_len = libc::CMSG_LEN(size_of::<u16>() as _) as _;
+                    libc::CMSG_DATA(control).cast::<u16>().write_unaligned(out.segment);
+                }
+            }
+        }
+        // SAFETY: `count` headers were written above, and all that they name is alive.
+        let sent =
+            syscall!(libc::sendmmsg(fd.as_raw_fd(), self.messages.as_mut_ptr(), count as _, libc::MSG_NOSIGNAL as _))?;
+        Ok(sent as usize)
+    }
+}

@@ -31,6 +31,8 @@
 mod ip;
 mod socket;
 mod tcp;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod udp;
 
 use std::io;
 use std::time::Duration;
@@ -40,6 +42,8 @@ pub use ip::IpOptions;
 pub use socket::PeerCredentials;
 pub use socket::SocketOptions;
 pub use tcp::TcpOptions;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use udp::UdpOptions;
 
 use crate::error;
 

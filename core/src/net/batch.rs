@@ -1,0 +1,233 @@
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
+
+use super::options::UdpOptions;
+use super::{PeerAddress, Socket};
+use crate::sys::message::{Headers, MOST_MESSAGES, Outgoing};
+
+/// Room for datagrams that come several at a time: recvmmsg(2). Allocated once, used again and again. See [`SendBatch`]
+/// for an example.
+pub struct RecvBatch {
+    bytes: Box<[u8]>,
+    size: usize,
+    received: usize,
+    headers: Headers,
+}
+
+impl RecvBatch {
+    /// Room for so many datagrams at a time (1 to 1024) of so many bytes each (at least 1). With
+    /// [`gro`](UdpOptions::gro), give each 65,535.
+    pub fn new(datagrams: usize, size: usize) -> RecvBatch {
+        let (count, size) = (datagrams.clamp(1, MOST_MESSAGES), size.max(1));
+        RecvBatch { bytes: vec![0; count * size].into(), size, received: 0, headers: Headers::new(count) }
+    }
+
+    /// How many datagrams came last.
+    pub fn len(&self) -> usize {
+        self.received
+    }
+
+    /// Whether none came.
+    pub fn is_empty(&self) -> bool {
+        self.received == 0
+    }
+
+    /// The datagrams that came last, in order; empty ones too.
+    pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
+        let rooms = self.bytes.chunks_exact(self.size).take(self.received);
+        rooms.enumerate().map(|(n, room)| {
+            let (len, is_truncated, from) = self.headers.received(n);
+            let bytes = &room[..len.min(room.len())];
+            Datagram { bytes, from: PeerAddress::new(from), is_truncated, segment: self.headers.segment(n) }
+        })
+    }
+}
+
+impl fmt::Debug for RecvBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// A datagram of a [`RecvBatch`].
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'b> {
+    bytes: &'b [u8],
+    from: PeerAddress,
+    is_truncated: bool,
+    segment: Option<usize>,
+}
+
+impl<'b> Datagram<'b> {
+    /// What is in it. With [`gro`](UdpOptions::gro) it may be several, joined: then ask for
+    /// [`segments`](Self::segments).
+    pub fn bytes(&self) -> &'b [u8] {
+        self.bytes
+    }
+
+    /// Who sent it; without a name for a Unix socket that has none.
+    pub fn from(&self) -> PeerAddress {
+        self.from
+    }
+
+    /// Whether it was longer than its room, and the rest is lost.
+    pub fn is_truncated(&self) -> bool {
+        self.is_truncated
+    }
+
+    /// The datagrams as they were sent: one, which may be empty, unless the kernel has joined several.
+    pub fn segments(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
+        let bytes = self.bytes;
+        let size = self.segment.unwrap_or(bytes.len()).max(1);
+        bytes.chunks(size).chain(bytes.is_empty().then_some(bytes))
+    }
+}
+
+/// Datagrams that are sent several at a time: sendmmsg(2). Allocated once, used again and again.
+///
+/// ```
+/// use fastsock::net::options::UdpOptions;
+/// use fastsock::net::{Family, Kind, RecvBatch, SendBatch, Socket};
+/// # fn main() -> std::io::Result<()> {
+/// let (here, there) = (Socket::new(Family::V4, Kind::Datagram)?, Socket::new(Family::V4, Kind::Datagram)?);
+/// there.bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))?;
+/// let to = there.local_addr()?;
+///
+/// let mut outgoing = SendBatch::new(64, 64 * 1500);
+/// assert!(outgoing.push(b"one", Some(to)) && outgoing.push(b"two", Some(to)));
+/// while !outgoing.is_empty() {
+///     here.send_batch(&mut outgoing)?; // On `WouldBlock`: go on when it is writable.
+/// }
+///
+/// let mut incoming = RecvBatch::new(64, 1500);
+/// there.recv_batch(&mut incoming)?;
+/// let texts: Vec<_> = incoming.iter().map(|datagram| datagram.bytes()).collect();
+/// assert_eq!(texts, [b"one", b"two"]);
+///
+/// // One message, cut by the kernel, and joined again if the receiver asks for it:
+/// if there.set_gro(true).is_ok() && here.segment_size().is_ok() {
+///     assert!(outgoing.push_segments(&[7; 2500], 1000, Some(to)));
+///     here.send_batch(&mut outgoing)?;
+///     let mut incoming = RecvBatch::new(8, 65_535);
+///     there.recv_batch(&mut incoming)?;
+///     let sizes: Vec<_> = incoming.iter().flat_map(|datagram| datagram.segments()).map(<[u8]>::len).collect();
+///     assert_eq!(sizes, [1000, 1000, 500]);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct SendBatch {
+    bytes: Vec<u8>,
+    room: usize,
+    most: usize,
+    outgoing: Vec<Outgoing>,
+    sent: usize,
+    headers: Headers,
+}
+
+impl SendBatch {
+    /// Room for so many datagrams (1 to 1024) that have so many bytes in all.
+    pub fn new(datagrams: usize, bytes: usize) -> SendBatch {
+        let most = datagrams.clamp(1, MOST_MESSAGES);
+        SendBatch {
+            bytes: Vec::with_capacity(bytes),
+            room: bytes,
+            most,
+            outgoing: Vec::with_capacity(most),
+            sent: 0,
+            headers: Headers::new(most),
+        }
+    }
+
+    /// Copies a datagram in, for this address, or for the one that the socket is connected to. `false`: there is no room,
+    /// so send first; room comes back when all have been sent. (In an empty batch, it is larger than the batch.)
+    #[must_use = "false: there was no room"]
+    pub fn push(&mut self, bytes: &[u8], to: Option<PeerAddress>) -> bool {
+        self.push_segments(bytes, 0, to)
+    }
+
+    /// As [`push`](Self::push), to be cut by the kernel into datagrams of this many bytes (the last may be shorter, and 0
+    /// leaves it whole): `UDP_SEGMENT`, udp(7). At most 64 of them and 65,507 bytes in all, for UDP over IPv4.
+    #[must_use = "false: there was no room"]
+    pub fn push_segments(&mut self, bytes: &[u8], segment_size: u16, to: Option<PeerAddress>) -> bool {
+        let start = self.bytes.len();
+        if self.outgoing.len() == self.most || bytes.len() > self.room - start {
+            return false;
+        }
+        self.bytes.extend_from_slice(bytes);
+        let to = to.map(|to| *to.raw());
+        self.outgoing.push(Outgoing { start, len: bytes.len(), to, segment: segment_size });
+        true
+    }
+
+    /// How many are still to be sent; one to be cut counts as one.
+    pub fn len(&self) -> usize {
+        self.outgoing.len() - self.sent
+    }
+
+    /// Whether all have been sent.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Gives up the first that is still to be sent: it is the one that an error of
+    /// [`send_batch`](Socket::send_batch) is about.
+    pub fn skip(&mut self) {
+        self.advance(self.len().min(1));
+    }
+
+    /// Gives up all that are still to be sent.
+    pub fn clear(&mut self) {
+        self.advance(self.len());
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.sent += count;
+        if self.is_empty() {
+            self.bytes.clear();
+            self.outgoing.clear();
+            self.sent = 0;
+        }
+    }
+}
+
+impl fmt::Debug for SendBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendBatch").field("len", &self.len()).field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+impl Socket {
+    /// Receives the datagrams that are there, as many as the batch has room for, in one system call: recvmmsg(2).
+    /// Returns how many, at least one; what the batch held before is gone.
+    ///
+    /// # Errors
+    /// As [`recv`](Socket::recv): `EAGAIN` when there is none. An error after the first datagram is told by the next call.
+    pub fn recv_batch(&self, batch: &mut RecvBatch) -> io::Result<usize> {
+        batch.received = 0;
+        batch.received = batch.headers.recv(self.as_fd(), &mut batch.bytes, batch.size)?;
+        Ok(batch.received)
+    }
+
+    /// Sends what the kernel takes now, in one system call: sendmmsg(2). Returns how many datagrams left the batch,
+    /// which keeps the others for the next call; 0 for an empty batch.
+    ///
+    /// # Errors
+    /// As [`send_to`](Socket::send_to), about the first datagram that is still to be sent: `EAGAIN`, wait until it is writable;
+    /// else call again (`ECONNREFUSED` is news of an earlier one) or [`skip`](SendBatch::skip) it (`EMSGSIZE`).
+    /// `EOPNOTSUPP`: segments, on a socket or a kernel that cannot cut them.
+    pub fn send_batch(&self, batch: &mut SendBatch) -> io::Result<usize> {
+        let outgoing = &batch.outgoing[batch.sent..];
+        if outgoing.is_empty() {
+            return Ok(0);
+        }
+        if outgoing.iter().any(|out| out.segment > 0) {
+            // Where this is unknown, control data is passed over, and the whole would go out as one datagram.
+            self.segment_size()?;
+        }
+        let sent = batch.headers.send(self.as_fd(), &batch.bytes, outgoing)?;
+        batch.advance(sent);
+        Ok(sent)
+    }
+}
