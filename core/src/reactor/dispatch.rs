@@ -34,6 +34,9 @@ impl<C> Reactor<C> {
         let result = catch_unwind(AssertUnwindSafe(|| self.deliver(context, &mut turn)));
         turn.running.now.set(false);
         let ours = self.is_same(&turn);
+        if self.embedded.is_some() {
+            self.keep_in_step();
+        }
         match result {
             Ok(count) => {
                 if !ours {

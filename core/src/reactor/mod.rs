@@ -2,6 +2,7 @@
 
 mod children;
 mod dispatch;
+mod embed;
 mod handler;
 mod signals;
 mod source;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use crate::slab::Slab;
 use crate::token::Kind;
 use crate::{Backend, Event, Poller, Stats, Time, TimerQueue, Token, error};
+use embed::Embedded;
 use handler::Handler;
 use signals::Signals;
 pub use source::AddError;
@@ -77,6 +79,7 @@ pub struct Reactor<C> {
     notifies: Slab<Notify<C>>,
     signals: Signals<C>,
     poller: Poller<'static>,
+    embedded: Option<Embedded>,
     /// What the last wait harvested, and how far dispatch has come.
     events: Vec<Event>,
     cursor: usize,
@@ -142,6 +145,7 @@ impl<C> Reactor<C> {
             notifies: Slab::new(Kind::Waker),
             signals: Signals::new(),
             poller: Poller::with_backend(backend)?,
+            embedded: None,
             events: Vec::new(),
             cursor: 0,
             due: Vec::new(),
@@ -158,7 +162,7 @@ impl<C> Reactor<C> {
     }
 
     /// The epoll descriptor, for watching this reactor from another loop; `None` on the other backends. Timers do not
-    /// show in it.
+    /// show in it, unless [`embed`](Self::embed) was called.
     pub fn raw_fd(&self) -> Option<RawFd> {
         self.poller.raw_fd()
     }
@@ -174,7 +178,7 @@ impl<C> Reactor<C> {
     /// Whether nothing is registered that could ever call back.
     pub fn is_empty(&self) -> bool {
         let registered = self.poller.len() + self.timers.len() + self.notifies.len() + self.signals.len();
-        registered == 0 && self.jobs.is_empty()
+        registered == usize::from(self.embedded.is_some()) && self.jobs.is_empty()
     }
 
     /// Blocks until something is ready or due, or the timeout is over; calls nothing back. Returns the number of
@@ -194,7 +198,7 @@ impl<C> Reactor<C> {
     /// As [`wait`](Self::wait); `EINVAL` for a limit of 0.
     pub fn wait_at_most(&mut self, limit: usize, timeout: Option<Duration>) -> io::Result<usize> {
         self.not_dispatching()?;
-        if self.cursor < self.events.len() || self.due_cursor < self.due.len() || self.poller.is_woken() {
+        if self.has_left_over() {
             return Ok(self.events.len() - self.cursor);
         }
         let timeout = match self.timers.next_deadline() {
@@ -260,12 +264,18 @@ impl<C> Reactor<C> {
     pub fn reinit(&mut self) -> io::Result<()> {
         self.poller.reinit()?;
         self.signals.renew();
-        Ok(())
+        self.renew_embedded()
     }
 
     /// The counters.
     pub fn stats(&self) -> Stats {
         Stats { timers_fired: self.timers_fired, ..self.poller.stats() }
+    }
+
+    /// Whether something was harvested that nobody has dispatched yet.
+    #[inline]
+    fn has_left_over(&self) -> bool {
+        self.cursor < self.events.len() || self.due_cursor < self.due.len() || self.poller.is_woken()
     }
 
     fn not_dispatching(&self) -> io::Result<()> {

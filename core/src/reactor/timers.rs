@@ -48,7 +48,10 @@ impl<C> Reactor<C> {
     where
         F: FnMut(&mut Reactor<C>, &mut C, Token, u64) + 'static,
     {
-        self.timers.insert(first, Timer { deadline: first, repeat, callback: Some(Box::new(callback)) })
+        let timer = Timer { deadline: first, repeat, callback: Some(Box::new(callback)) };
+        let token = self.timers.insert(first, timer)?;
+        self.timer_was_set();
+        Ok(token)
     }
 
     /// Gives a timer another deadline, `after` from now; a repeating one goes on from there.
@@ -58,7 +61,9 @@ impl<C> Reactor<C> {
     pub fn rearm_timer(&mut self, token: Token, after: Duration) -> io::Result<()> {
         let deadline = Time::now() + after;
         self.timers.get_mut(token).ok_or_else(error::stale)?.deadline = deadline;
-        self.timers.rearm(token, deadline)
+        self.timers.rearm(token, deadline)?;
+        self.timer_was_set();
+        Ok(())
     }
 
     /// Fires a timer, unless it was cancelled or set anew since it became due.

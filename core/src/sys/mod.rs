@@ -25,6 +25,7 @@ pub(crate) mod select;
 mod selector;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod timerfd;
 pub(crate) mod wake;
 
 pub(crate) use selector::Selector;
