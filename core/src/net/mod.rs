@@ -8,6 +8,7 @@ mod convert;
 mod listen;
 mod listener;
 pub mod options;
+mod passing;
 mod socket;
 
 pub use accept::{Accept, AcceptPolicy, AcceptStats, Accepted};
@@ -16,4 +17,5 @@ pub use address::PeerAddress;
 pub use batch::{Datagram, RecvBatch, SendBatch};
 pub use listen::ListenOptions;
 pub use listener::Listener;
+pub use passing::ReceivedFds;
 pub use socket::{Connect, Family, Kind, Socket};

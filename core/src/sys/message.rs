@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::socket::RawAddress;
 use super::syscall;
@@ -72,6 +72,97 @@ pub(crate) fn recv_vectored(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) 
     // SAFETY: the header names the buffers, which have room for their lengths and outlive the call.
     let received = syscall!(libc::recvmsg(fd.as_raw_fd(), &mut header, 0))?;
     Ok(received as usize)
+}
+
+/// The kernel's `SCM_MAX_FD`: the most descriptors that one message carries.
+pub(crate) const MOST_FDS: usize = 253;
+
+/// Room for that many descriptors and for the sender's credentials, aligned as a `cmsghdr`.
+type FdControl = [u64; 136];
+
+pub(crate) fn send_fds(fd: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+    let fds = &fds[..fds.len().min(MOST_FDS)];
+    let mut control: FdControl = [0; 136];
+    let mut buffer = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut header = empty_header();
+    header.msg_iov = &mut buffer;
+    header.msg_iovlen = 1;
+    if !fds.is_empty() {
+        let len = size_of_val(fds) as libc::c_uint;
+        header.msg_control = control.as_mut_ptr().cast();
+        // SAFETY: arithmetic; then one header and `len` bytes behind it, for which the control data has room. A
+        // `BorrowedFd` has the layout of the descriptor that it holds.
+        unsafe {
+            header.msg_controllen = libc::CMSG_SPACE(len) as _;
+            let first = libc::CMSG_FIRSTHDR(&header);
+            (*first).cmsg_level = libc::SOL_SOCKET;
+            (*first).cmsg_type = libc::SCM_RIGHTS;
+            (*first).cmsg_len = libc::CMSG_LEN(len) as _;
+            libc::CMSG_DATA(first).copy_from_nonoverlapping(fds.as_ptr().cast(), len as usize);
+        }
+    }
+    // SAFETY: the header names the bytes and the control data, which outlive the call; nothing is written to the bytes.
+    let sent = syscall!(libc::sendmsg(fd.as_raw_fd(), &header, libc::MSG_NOSIGNAL))?;
+    Ok(sent as usize)
+}
+
+/// How many bytes came, which descriptors (a few more than `limit`, perhaps), and the message's flags.
+pub(crate) fn recv_fds(
+    fd: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    limit: usize,
+) -> io::Result<(usize, Vec<OwnedFd>, libc::c_int)> {
+    let limit = limit.min(MOST_FDS);
+    // Before the kernel makes descriptors that nobody owns yet.
+    let mut fds = Vec::with_capacity(limit + 8);
+    let mut control: FdControl = [0; 136];
+    let mut buffer = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let mut header = empty_header();
+    header.msg_iov = &mut buffer;
+    header.msg_iovlen = 1;
+    header.msg_control = control.as_mut_ptr().cast();
+    // SAFETY: arithmetic.
+    let room = unsafe { libc::CMSG_SPACE(3 * 4) + libc::CMSG_LEN((limit * size_of::<RawFd>()) as _) };
+    header.msg_controllen = room as _;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let flags = libc::MSG_CMSG_CLOEXEC;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let flags = 0;
+    // SAFETY: the header names the buffer and the control data, which have room for what it says and outlive the call.
+    let received = syscall!(libc::recvmsg(fd.as_raw_fd(), &mut header, flags))? as usize;
+    // SAFETY: the kernel wrote `msg_controllen` bytes of control data.
+    let mut message = unsafe { libc::CMSG_FIRSTHDR(&header) };
+    while !message.is_null() {
+        // SAFETY: the two functions give headers that lie whole inside the control data, with `cmsg_len` bytes each; of
+        // this kind they are descriptors, which the kernel has just made for us alone.
+        unsafe {
+            if ((*message).cmsg_level, (*message).cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+                let len = (*message).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+                let data = libc::CMSG_DATA(message).cast::<RawFd>();
+                for n in 0..len / size_of::<RawFd>() {
+                    fds.push(OwnedFd::from_raw_fd(data.add(n).read_unaligned()));
+                }
+            }
+            message = libc::CMSG_NXTHDR(&header, message);
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    for fd in &fds {
+        super::socket::set_cloexec(fd.as_raw_fd())?;
+    }
+    Ok((received, fds, header.msg_flags))
+}
+
+/// sendfile(2). Raises SIGPIPE when the peer is gone and the process does not ignore it: there is no flag against it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn send_file(fd: BorrowedFd<'_>, file: BorrowedFd<'_>, offset: u64, count: usize) -> io::Result<usize> {
+    let mut offset =
+        libc::off_t::try_from(offset).map_err(|_| crate::error::with(libc::EOVERFLOW, "no file is as long as that"))?;
+    // Linux moves no more than this in one call, and takes counts beyond `isize` for negative ones.
+    let count = count.min(0x7fff_f000);
+    // SAFETY: the offset lives on this frame.
+    let sent = syscall!(libc::sendfile(fd.as_raw_fd(), file.as_raw_fd(), &mut offset, count))?;
+    Ok(sent as usize)
 }
 
 /// The most messages that sendmmsg(2) takes at a time.
