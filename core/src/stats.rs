@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 /// Plain counters of a poller or reactor, from its beginning. Read any time; they never go back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -14,4 +16,12 @@ pub struct Stats {
     pub rebuilds: u64,
     /// Timer callbacks called.
     pub timers_fired: u64,
+    /// Times that a listener of [`Reactor::listen`](crate::Reactor::listen) could not accept: for want of descriptors or
+    /// memory, and then it pauses; or for good, and then it is removed.
+    pub accept_failures: u64,
+    /// Time spent in waits. Zero unless [`Reactor::measure`](crate::Reactor::measure) is on.
+    pub idle: Duration,
+    /// The longest time that one callback, or submitted closure, took until it returned. Zero unless
+    /// [`Reactor::measure`](crate::Reactor::measure) is on.
+    pub longest_callback: Duration,
 }

@@ -118,8 +118,10 @@ impl<C> Reactor<C> {
         }
         let Some(handler) = self.handlers[token.slot() as usize].take() else { return false };
         let Called::Source(_, handler) = turn.called.insert(Called::Source(token, handler)) else { return false };
+        let begun = self.measure.begin();
         handler.ready(self, context, event);
         if self.is_same(turn) {
+            self.measure.called(begun);
             if let Some(Called::Source(_, handler)) = turn.called.take() {
                 self.put_back(token, handler);
             }

@@ -4,6 +4,7 @@ mod children;
 mod dispatch;
 mod embed;
 mod handler;
+mod measure;
 mod signals;
 mod source;
 mod submit;
@@ -22,6 +23,7 @@ use crate::token::Kind;
 use crate::{Backend, Event, Poller, Stats, Time, TimerQueue, Token, error};
 use embed::Embedded;
 use handler::Handler;
+use measure::Measure;
 use signals::Signals;
 pub use source::AddError;
 use submit::Jobs;
@@ -88,6 +90,8 @@ pub struct Reactor<C> {
     dispatching: Rc<Running<C>>,
     stopped: bool,
     timers_fired: u64,
+    accept_failures: u64,
+    measure: Measure,
 }
 
 /// What a reactor shares with its dispatch: a callback has `&mut Reactor` and may move the reactor elsewhere, with another
@@ -153,6 +157,8 @@ impl<C> Reactor<C> {
             dispatching: Rc::new(Running { now: Cell::new(false), left_over: Cell::new(None) }),
             stopped: false,
             timers_fired: 0,
+            accept_failures: 0,
+            measure: Measure::default(),
         })
     }
 
@@ -209,7 +215,9 @@ impl<C> Reactor<C> {
             }
         };
         self.cursor = 0;
+        let begun = self.measure.begin();
         let result = self.poller.wait_at_most(&mut self.events, limit, timeout);
+        self.measure.waited(begun);
         if result.is_err() {
             self.events.clear();
         }
@@ -269,7 +277,13 @@ impl<C> Reactor<C> {
 
     /// The counters.
     pub fn stats(&self) -> Stats {
-        Stats { timers_fired: self.timers_fired, ..self.poller.stats() }
+        Stats {
+            timers_fired: self.timers_fired,
+            accept_failures: self.accept_failures,
+            idle: self.measure.idle,
+            longest_callback: self.measure.longest_callback,
+            ..self.poller.stats()
+        }
     }
 
     /// Whether something was harvested that nobody has dispatched yet.

@@ -125,8 +125,10 @@ impl<C> Reactor<C> {
             let times = std::mem::take(&mut watch.pending);
             count += 1;
             let Called::Signal(_, callback) = turn.called.insert(Called::Signal(token, callback)) else { continue };
+            let begun = self.measure.begin();
             callback(self, context, token, times);
             if self.is_same(turn) {
+                self.measure.called(begun);
                 if let Some(Called::Signal(_, callback)) = turn.called.take() {
                     self.put_signal_back(token, callback);
                 }

@@ -133,6 +133,7 @@ impl<C> Reactor<C> {
                     }
                     Ok(Accept::WouldBlock) => return,
                     Ok(Accept::Paused(until)) => {
+                        reactor.accept_failures += 1;
                         let resume = move |reactor: &mut Reactor<C>, _: &mut C, timer, _| {
                             // Fails for a listener removed meanwhile; or for want of memory, and then tries again.
                             if reactor.poller.resume(token).is_err() && reactor.contains(token) {
@@ -145,6 +146,7 @@ impl<C> Reactor<C> {
                         return;
                     }
                     Err(error) => {
+                        reactor.accept_failures += 1;
                         reactor.remove(token);
                         let _ = callback(reactor, context, Err(error));
                         return;

@@ -192,7 +192,11 @@ impl<C> Reactor<C> {
         while self.goes_on(turn) {
             let Some(job) = self.jobs.taken.pop_front() else { break };
             count += 1;
+            let begun = self.measure.begin();
             job(self, context);
+            if self.is_same(turn) {
+                self.measure.called(begun);
+            }
         }
         count
     }

@@ -90,8 +90,10 @@ impl<C> Reactor<C> {
         };
         self.timers_fired += 1;
         let Called::Timer(_, callback) = turn.called.insert(Called::Timer(token, callback)) else { return false };
+        let begun = self.measure.begin();
         callback(self, context, token, passed);
         if self.is_same(turn) {
+            self.measure.called(begun);
             if let Some(Called::Timer(_, callback)) = turn.called.take() {
                 self.put_timer_back(token, callback);
             }

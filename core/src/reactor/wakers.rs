@@ -52,8 +52,10 @@ impl<C> Reactor<C> {
             let Some(callback) = notify.callback.take() else { continue };
             count += 1;
             let Called::Waker(_, callback) = turn.called.insert(Called::Waker(token, callback)) else { continue };
+            let begun = self.measure.begin();
             callback(self, context, token);
             if self.is_same(turn) {
+                self.measure.called(begun);
                 if let Some(Called::Waker(_, callback)) = turn.called.take() {
                     self.put_waker_back(token, callback);
                 }
