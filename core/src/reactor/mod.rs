@@ -1,4 +1,4 @@
-//! Callbacks over a poller, timers and wakers.
+//! Callbacks over a poller, timers, wakers, signals and children.
 
 mod children;
 mod dispatch;
@@ -31,7 +31,8 @@ pub use submit::{SubmitError, Submitter};
 use timers::Timer;
 use wakers::Notify;
 
-/// Calls back when sources are ready, timers are due or wakers are used. One thread; no locks.
+/// Calls back when sources are ready, timers are due, wakers are used, signals come or children end. One thread; the
+/// only lock is that of a [`Submitter`]'s queue.
 ///
 /// `C` is a context of the caller's that every callback gets as `&mut C` (use `()` when there is none). Callbacks
 /// also get the reactor itself, and may add, modify and remove anything, their own source included; a second
