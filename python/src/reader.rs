@@ -113,10 +113,12 @@ impl Inner {
                 None if have >= limit => return Ok(self.take(py, limit)),
                 None => {}
             }
-            seen = have;
-            if self.fill(py)? == 0 {
+            let n = self.fill(py)?;
+            if n == 0 {
                 return Ok(self.take(py, have));
             }
+            // From the start, should another coroutine have read meanwhile.
+            seen = if self.len() == have + n { have } else { 0 };
         }
     }
 
@@ -182,7 +184,7 @@ impl Reader {
         Ok(if line.as_bytes().is_empty() { None } else { Some(line) })
     }
 
-    /// Every line until the end of the stream, or until `hint` bytes have come.
+    /// Every line until the end of the stream, or until more than `hint` bytes have come.
     #[pyo3(signature = (hint = None, /))]
     fn readlines<'py>(&self, py: Python<'py>, hint: Option<isize>) -> PyResult<Bound<'py, PyList>> {
         let lines = PyList::empty(py);
@@ -191,7 +193,7 @@ impl Reader {
             hint => hint,
         };
         let mut size = 0;
-        while size < hint {
+        while size <= hint {
             let line = self.0.get(py).line(py, usize::MAX)?;
             if line.as_bytes().is_empty() {
                 break;
