@@ -225,10 +225,11 @@ impl<T> TimerQueue<T> {
     #[inline]
     fn outdate(&mut self, slot: u32) {
         self.outdated += 1;
-        if self.heap[0].slot == slot {
-            self.right_the_first();
-        } else if self.outdated > FEW && self.outdated > self.heap.len() / 2 {
+        // Also when its slot is the first: what comes to the front again and again leaves the others behind it.
+        if self.outdated > FEW && self.outdated > self.heap.len() / 2 {
             self.sweep();
+        } else if self.heap[0].slot == slot {
+            self.right_the_first();
         }
     }
 
@@ -354,5 +355,19 @@ mod tests {
         assert_eq!(queue.len(), 1);
         assert!(queue.heap.len() <= 3 * FEW, "{} nodes for one timer", queue.heap.len());
         assert_eq!(queue.next_deadline(), Some(Time::from_nanos((1 << 40) + 99_999)));
+    }
+
+    #[test]
+    fn timeouts_that_are_always_brought_forward_do_not_pile_up() {
+        let mut queue = TimerQueue::new();
+        let kept = queue.insert(Time::from_nanos(1 << 40), 0).unwrap();
+        for i in 0..10_000 {
+            queue.rearm(kept, Time::from_nanos((1 << 40) - i)).unwrap();
+            let brief = queue.insert(Time::from_nanos(1 << 41), 1).unwrap();
+            queue.rearm(brief, Time::from_nanos(1)).unwrap();
+            queue.cancel(brief);
+            assert!(queue.heap.len() <= 3 * FEW, "{} nodes for one timer", queue.heap.len());
+        }
+        assert_eq!(queue.next_deadline(), Some(Time::from_nanos((1 << 40) - 9_999)));
     }
 }
