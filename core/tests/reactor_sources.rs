@@ -11,8 +11,8 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use common::{LONG, allow_descriptors, duplicate, for_each_backend, is_closed, read_some, streams};
-use fastsock::{AddError, Interest, Reactor, Token, Trigger};
+use common::{LONG, allow_descriptors, duplicate, for_each_backend, is_closed, read_some, replace, streams};
+use fastsock::{AddError, Backend, Interest, Reactor, Token, Trigger};
 
 const READ: Interest = Interest::READABLE;
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -281,6 +281,44 @@ fn a_source_whose_number_was_closed_inside_its_callback_harms_no_other() {
         assert_eq!(calls, 101);
         assert!(reactor.remove(token) && reactor.contains(good));
     });
+}
+
+#[test]
+fn what_was_given_with_a_number_that_was_closed_and_taken_again_is_dropped_at_once() {
+    let mut reactor = Reactor::<()>::with_backend(Backend::Epoll).unwrap();
+    let ((a, _a), (b, _b)) = (streams(), streams());
+    let given = Rc::new(());
+    let held = given.clone();
+    // SAFETY: the number stays open.
+    let old =
+        unsafe { reactor.add_raw(a.as_raw_fd(), READ, Trigger::Level, move |_, _, _| drop(held.clone())) }.unwrap();
+    replace(&a, &b);
+    // SAFETY: as above.
+    let new = unsafe { reactor.add_raw(a.as_raw_fd(), READ, Trigger::Level, |_, _, _| {}) }.unwrap();
+    assert_eq!(Rc::strong_count(&given), 1);
+    assert!(!reactor.contains(old) && reactor.contains(new) && !reactor.remove(old));
+}
+
+#[test]
+fn a_callback_whose_own_number_is_taken_again_inside_it_is_dropped_after_it() {
+    let mut reactor = Reactor::<Vec<usize>>::with_backend(Backend::Epoll).unwrap();
+    let ((a, _a), (b, _b)) = (ready(), ready());
+    let given = Rc::new(());
+    let held = given.clone();
+    let number = a.as_raw_fd();
+    let again = move |reactor: &mut Reactor<Vec<usize>>, log: &mut Vec<usize>, _| {
+        replace(&number, &b);
+        // SAFETY: the number stays open.
+        unsafe { reactor.add_raw(number, READ, Trigger::Level, |_, log: &mut Vec<usize>, _| log.push(0)) }.unwrap();
+        log.push(Rc::strong_count(&held));
+    };
+    // SAFETY: as above.
+    unsafe { reactor.add_raw(number, READ, Trigger::Level, again) }.unwrap();
+    let mut log = Vec::new();
+    reactor.turn(&mut log, NOW).unwrap();
+    assert_eq!((&log[..], Rc::strong_count(&given)), (&[2][..], 1));
+    reactor.turn(&mut log, NOW).unwrap();
+    assert_eq!(log, [2, 0]);
 }
 
 #[test]

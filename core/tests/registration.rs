@@ -198,6 +198,27 @@ fn a_number_that_the_backend_found_closed_can_be_registered_again() {
 }
 
 #[test]
+fn a_file_that_comes_back_to_its_number_after_a_late_remove_can_be_registered_again() {
+    for_each_backend(|backend| {
+        let (a, mut b) = streams();
+        let alive = duplicate(&a, 3);
+        let (number, other) = (duplicate(&a, 3), streams());
+        let mut poller = Poller::with_backend(backend).unwrap();
+        // SAFETY: the number is open again whenever the poller uses it.
+        let token = unsafe { poller.add_raw(number.as_raw_fd(), READ, Trigger::Level) }.unwrap();
+        replace(&number, &other.0);
+        assert!(poller.remove(token), "too late for the kernel, which knows the number no more");
+        replace(&number, &alive);
+        // SAFETY: as above.
+        let token = unsafe { poller.add_raw(number.as_raw_fd(), READ, Trigger::Level) }.unwrap();
+        b.write_all(b"x").unwrap();
+        wait_for(&mut poller, token);
+        assert_eq!(poller.stats().stale_events, 0);
+        assert!(poller.remove(token));
+    });
+}
+
+#[test]
 fn a_closed_descriptor_does_not_poison_the_set() {
     for_each_backend(|backend| {
         let ((a, mut b), (c, _d)) = (streams(), streams());

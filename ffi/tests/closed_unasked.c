@@ -20,6 +20,7 @@ int main(void) {
         /* The kernel has noticed. */
         CHECK_IS(fsock_add_callback(loop, new_pair[0], FSOCK_READABLE, 0, on_ready, &dropped[1], count_drop, &new_token),
                  0);
+        CHECK(dropped[0] == 1 && dropped[1] == 0);
         CHECK_IS(fsock_remove(loop, old_token), FSOCK_E_STALE);
         CHECK_IS(fsock_remove(loop, new_token), 0);
         CHECK(dropped[1] == 1);

@@ -116,6 +116,21 @@ impl<'fd> Poller<'fd> {
     /// # Errors
     /// As [`add`](Self::add); `EBADF` when it is not open.
     pub unsafe fn add_raw(&mut self, fd: RawFd, interest: Interest, mode: impl Into<Mode>) -> io::Result<Token> {
+        // SAFETY: promised by the caller.
+        unsafe { self.replace_raw(fd, interest, mode) }.map(|(token, _)| token)
+    }
+
+    /// As [`add_raw`](Self::add_raw); tells also which token went stale by it, for the number was known already and has
+    /// been closed since.
+    ///
+    /// # Safety
+    /// As there.
+    pub(crate) unsafe fn replace_raw(
+        &mut self,
+        fd: RawFd,
+        interest: Interest,
+        mode: impl Into<Mode>,
+    ) -> io::Result<(Token, Option<Token>)> {
         self.same_process()?;
         let mode = mode.into().with_interest(interest);
         self.selector.supports(mode)?;
@@ -137,7 +152,7 @@ impl<'fd> Poller<'fd> {
             self.slots.resize(index + 1, 0);
         }
         self.slots[index] = token.slot() + 1;
-        Ok(token)
+        Ok((token, previous))
     }
 
     fn token_of(&self, fd: RawFd) -> Option<Token> {
@@ -154,7 +169,12 @@ impl<'fd> Poller<'fd> {
                 return Err(explain(io::Error::from_raw_os_error(libc::EEXIST)));
             }
         }
-        let result = if watched { self.selector.add(fd, token.to_bits(), mode) } else { pollable(fd) };
+        let mut result = if watched { self.selector.add(fd, token.to_bits(), mode) } else { pollable(fd) };
+        if previous.is_none() && matches!(&result, Err(error) if error.raw_os_error() == Some(libc::EEXIST)) {
+            // The backend knows what we do not: a source removed only after its number was closed, whose file a
+            // duplicate kept open, and has now brought back to that number.
+            result = self.selector.remove(fd).and_then(|()| self.selector.add(fd, token.to_bits(), mode));
+        }
         result.map_err(explain)
     }
 

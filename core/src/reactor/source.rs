@@ -64,9 +64,9 @@ impl<C> Reactor<C> {
         let fd = source.as_fd().as_raw_fd();
         // SAFETY: the source owns the descriptor and lives in `handlers`, from where it is dropped only after the
         // poller has let go of it (or after the poller itself).
-        match unsafe { self.poller.add_raw(fd, interest, mode) } {
-            Ok(token) => {
-                self.put_handler(token, Box::new(Bound { source, callback }));
+        match unsafe { self.poller.replace_raw(fd, interest, mode) } {
+            Ok((token, evicted)) => {
+                self.put_handler(token, Box::new(Bound { source, callback }), evicted);
                 Ok(token)
             }
             Err(error) => Err(AddError { source, error }),
@@ -92,18 +92,22 @@ impl<C> Reactor<C> {
         C: 'static,
     {
         // SAFETY: promised by the caller.
-        let token = unsafe { self.poller.add_raw(fd, interest, mode) }?;
+        let (token, evicted) = unsafe { self.poller.replace_raw(fd, interest, mode) }?;
         let callback = move |r: &mut Reactor<C>, c: &mut C, _: &mut (), e: Event| callback(r, c, e);
-        self.put_handler(token, Box::new(Bound { source: (), callback }));
+        self.put_handler(token, Box::new(Bound { source: (), callback }), evicted);
         Ok(token)
     }
 
-    fn put_handler(&mut self, token: Token, handler: Box<dyn Handler<C>>) {
+    /// `evicted`: the source that was known by the same number until now; what was given with it is dropped.
+    fn put_handler(&mut self, token: Token, handler: Box<dyn Handler<C>>, evicted: Option<Token>) {
         let slot = token.slot() as usize;
         if self.handlers.len() <= slot {
             self.handlers.resize_with(slot + 1, || None);
         }
         self.handlers[slot] = Some(handler);
+        // The newcomer is in first: the destructor may be the user's code. Its own callback may be the one that runs; then
+        // it is not here, and is dropped after that.
+        drop(evicted.and_then(|evicted| self.handlers[evicted.slot() as usize].take()));
     }
 
     /// Accepts connections and hands each to the callback, which may return an error to have it dropped.
