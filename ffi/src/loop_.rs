@@ -106,15 +106,20 @@ pub unsafe extern "C" fn fsock_loop_wait(
         // SAFETY: alive, on its thread, not busy; C gave an array of that length by the header's contract.
         let mut turn = unsafe { Turn::into_array(r#loop, events, cap) };
         let mut timeout = timeout(timeout_ns);
-        if let Some(event) = home.take_kept()? {
+        let kept = home.take_kept()?;
+        if let Some(event) = kept {
             home.with(|reactor| turn.push(reactor, event))?;
             timeout = Some(Duration::ZERO);
         }
         if turn.len < cap {
             // SAFETY: as above.
             match unsafe { turn.take(timeout) } {
-                // A kept event must not be lost to a signal.
+                // A kept event must not be lost to a signal, nor to an error, for which C does not look at the array.
                 Err(Code::INTERRUPTED) if turn.len > 0 => {}
+                Err(code) if code != Code::CLOSED && kept.is_some() => {
+                    home.kept.set(kept);
+                    return Err(code);
+                }
                 other => drop(other?),
             }
             home.take_stop();
