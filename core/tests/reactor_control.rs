@@ -10,8 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use common::{LONG, errno, for_each_backend, in_child, is_closed, open_descriptors, streams};
-use fastsock::{Interest, Reactor, Repeat, Time, Trigger};
+use common::{LONG, errno, for_each_backend, in_child, is_closed, open_descriptors, read_some, streams};
+use fastsock::{Interest, Reactor, Repeat, Time, Token, Trigger};
 
 const READ: Interest = Interest::READABLE;
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -195,6 +195,54 @@ fn a_reactor_may_be_replaced_inside_a_callback() {
         assert!(is_closed(&mut b));
         peers.append(&mut more);
     });
+}
+
+#[test]
+fn a_callback_that_panics_after_it_has_moved_the_reactor_away_keeps_its_source_open_while_that_watches_it() {
+    for_each_backend(|backend| {
+        let (a, mut b) = streams();
+        b.write_all(b"x").unwrap();
+        let kept = Rc::new(RefCell::new(None));
+        let mut reactor = Reactor::<()>::with_backend(backend).unwrap();
+        let place = kept.clone();
+        let token = reactor
+            .add(a, Interest::READABLE, Trigger::Level, move |reactor, _, _, _| {
+                if place.borrow().is_none() {
+                    let next = Reactor::with_backend(backend).unwrap();
+                    *place.borrow_mut() = Some(std::mem::replace(reactor, next));
+                    panic!("on purpose");
+                }
+            })
+            .unwrap();
+        catch_unwind(AssertUnwindSafe(|| reactor.turn(&mut (), Some(LONG)))).unwrap_err();
+        let mut old = kept.borrow_mut().take().unwrap();
+        assert!(old.contains(token));
+        assert_eq!(read_some(&mut b, 1), None, "open still");
+        assert!(old.remove(token));
+        old.turn(&mut (), Some(Duration::ZERO)).unwrap();
+        assert!(is_closed(&mut b));
+    });
+}
+
+#[test]
+fn what_is_done_after_each_callback_may_remove_the_next() {
+    let mut reactor = Reactor::<Vec<usize>>::new().unwrap();
+    let now = Time::now();
+    let tokens: Vec<Token> =
+        (0..4).map(|i| reactor.timer_at(now, move |_, log: &mut Vec<usize>, _, _| log.push(i)).unwrap()).collect();
+    let mut log = Vec::new();
+    reactor.wait(Some(LONG)).unwrap();
+    let after = |reactor: &mut Reactor<Vec<usize>>, log: &mut Vec<usize>| {
+        assert!(!reactor.contains(tokens[log[0]]), "what ended with the callback is gone");
+        reactor.remove(tokens[1]);
+        if log.len() == 2 {
+            reactor.stop();
+        }
+    };
+    assert_eq!(reactor.dispatch_and(&mut log, after).unwrap(), 2);
+    assert_eq!(log, [0, 2]);
+    reactor.dispatch(&mut log).unwrap();
+    assert_eq!(log, [0, 2, 3]);
 }
 
 #[test]

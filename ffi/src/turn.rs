@@ -55,13 +55,18 @@ impl Turn {
         // SAFETY: the loop is alive for the whole turn: `fsock_loop_free` only marks it while it is busy.
         let home = unsafe { &*self.home };
         home.reactor.set(reactor);
-        // What the callback before this one removed, itself included, is given back first.
-        if home.has_buried() {
+        callback(self.home);
+    }
+
+    /// After a callback: what it has removed, itself included, is given back before the next one is chosen, for the
+    /// drop functions may remove that one or free the loop.
+    #[inline]
+    fn after(&self, reactor: &mut Reactor<Turn>) {
+        // SAFETY: as in `call`.
+        let home = unsafe { &*self.home };
+        if home.has_buried() && !home.freed.get() {
+            home.reactor.set(reactor);
             home.call_buried();
-        }
-        // One of them may have freed the loop; then this was the turn's last callback, and it is not called.
-        if !home.freed.get() {
-            callback(self.home);
         }
     }
 
@@ -80,7 +85,7 @@ impl Turn {
         home.busy.set(true);
         // SAFETY: callbacks reach the reactor through the reference that it hands to them (see `call`), never through
         // `root`, so this is the only path to it for as long as dispatch runs.
-        let result = contain(|| unsafe { &mut *root }.dispatch(self));
+        let result = contain(|| unsafe { &mut *root }.dispatch_and(self, |reactor, turn| turn.after(reactor)));
         if !home.freed.get() {
             home.reactor.set(root);
         }

@@ -48,7 +48,7 @@ macro_rules! behaviours {
 }
 
 behaviours! {
-    callbacks closed_unasked config drop_once fork free_in_callback misuse remove_in_batch timers triggers version
+    callbacks closed_unasked config drop_once fork free_in_callback misuse remove_in_batch remove_in_drop timers triggers version
     wait_level waker
 }
 

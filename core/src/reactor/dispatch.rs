@@ -15,7 +15,7 @@ impl<C> Reactor<C> {
     /// starves nobody.
     ///
     /// A callback that panics loses its source, timer or waker; the panic goes on to the caller, and the reactor can
-    /// be used again.
+    /// be used again. (One that has put another reactor in this one's place loses nothing.)
     ///
     /// A callback may even put another reactor in this one's place (`mem::replace`): the dispatch ends there, and each of
     /// the two goes on with its next.
@@ -23,29 +23,36 @@ impl<C> Reactor<C> {
     /// # Errors
     /// `EBUSY`: called inside a callback.
     pub fn dispatch(&mut self, context: &mut C) -> io::Result<usize> {
-        self.not_dispatching()?;
-        self.stopped = false;
-        Ok(self.deliver_guarded(context))
+        self.dispatch_and(context, |_, _| {})
     }
 
-    pub(super) fn deliver_guarded(&mut self, context: &mut C) -> usize {
+    /// As [`dispatch`](Self::dispatch), with something to do after each callback, when what that has removed is
+    /// dropped and before the next one is chosen. It may do all that a callback may.
+    ///
+    /// # Errors
+    /// As [`dispatch`](Self::dispatch).
+    pub fn dispatch_and(&mut self, context: &mut C, after: impl FnMut(&mut Self, &mut C)) -> io::Result<usize> {
+        self.not_dispatching()?;
+        self.stopped = false;
+        Ok(self.deliver_guarded(context, after))
+    }
+
+    pub(super) fn deliver_guarded(&mut self, context: &mut C, after: impl FnMut(&mut Self, &mut C)) -> usize {
         let mut turn = Turn { running: self.dispatching.clone(), called: None };
         turn.running.now.set(true);
-        let result = catch_unwind(AssertUnwindSafe(|| self.deliver(context, &mut turn)));
+        let result = catch_unwind(AssertUnwindSafe(|| self.deliver(context, &mut turn, after)));
         turn.running.now.set(false);
-        let ours = self.is_same(&turn);
         if self.embedded.is_some() {
             self.keep_in_step();
         }
+        if !self.is_same(&turn) {
+            // Even after a panic: its poller, which is elsewhere, watches the source still.
+            turn.running.left_over.set(turn.called.take());
+        }
         match result {
-            Ok(count) => {
-                if !ours {
-                    turn.running.left_over.set(turn.called);
-                }
-                count
-            }
+            Ok(count) => count,
             Err(panic) => {
-                if let (Some(called), true) = (&turn.called, ours) {
+                if let Some(called) = &turn.called {
                     // Out of the kernel's set first, then dropped.
                     self.remove(called.token());
                 }
@@ -55,7 +62,7 @@ impl<C> Reactor<C> {
         }
     }
 
-    fn deliver(&mut self, context: &mut C, turn: &mut Turn<C>) -> usize {
+    fn deliver(&mut self, context: &mut C, turn: &mut Turn<C>, mut after: impl FnMut(&mut Self, &mut C)) -> usize {
         let mut count = 0;
         match turn.running.left_over.take() {
             None => {}
@@ -78,23 +85,37 @@ impl<C> Reactor<C> {
         while self.goes_on(turn) {
             let Some(&token) = self.due.get(self.due_cursor) else { break };
             self.due_cursor += 1;
-            count += usize::from(self.fire(token, context, turn));
+            if self.fire(token, context, turn) {
+                count += 1;
+                self.follow_up(context, turn, &mut after);
+            }
         }
         while self.goes_on(turn) {
             let Some(&event) = self.events.get(self.cursor) else { break };
             self.cursor += 1;
-            count += usize::from(self.deliver_event(event, context, turn));
+            if self.deliver_event(event, context, turn) {
+                count += 1;
+                self.follow_up(context, turn, &mut after);
+            }
         }
         if self.poller.is_woken() && self.goes_on(turn) {
-            count += self.tell_signals(context, turn);
-            count += self.notify(context, turn);
-            count += self.run_jobs(context, turn);
+            count += self.tell_signals(context, turn, &mut after);
+            count += self.notify(context, turn, &mut after);
+            count += self.run_jobs(context, turn, &mut after);
             // It stays woken until all were called: a stop or a panic in between keeps the others for the next turn.
             if self.goes_on(turn) {
                 self.poller.take_woken();
             }
         }
         count
+    }
+
+    /// What is to be done after a callback, unless that has put another reactor here.
+    #[inline]
+    pub(super) fn follow_up(&mut self, context: &mut C, turn: &Turn<C>, after: &mut impl FnMut(&mut Self, &mut C)) {
+        if self.is_same(turn) {
+            after(self, context);
+        }
     }
 
     /// Neither stopped nor replaced by a callback.

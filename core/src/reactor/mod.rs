@@ -243,7 +243,7 @@ impl<C> Reactor<C> {
         while !self.stopped && !self.is_empty() {
             match self.wait(None) {
                 Ok(_) => {
-                    self.deliver_guarded(context);
+                    self.deliver_guarded(context, |_, _| {});
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

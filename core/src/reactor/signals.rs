@@ -113,7 +113,12 @@ impl<C> Reactor<C> {
     }
 
     /// Calls the callbacks of the signals that came, as long as the turn goes on.
-    pub(super) fn tell_signals(&mut self, context: &mut C, turn: &mut Turn<C>) -> usize {
+    pub(super) fn tell_signals(
+        &mut self,
+        context: &mut C,
+        turn: &mut Turn<C>,
+        after: &mut impl FnMut(&mut Self, &mut C),
+    ) -> usize {
         let mut count = 0;
         for slot in 0..self.signals.watches.slots() {
             if !self.goes_on(turn) {
@@ -133,6 +138,7 @@ impl<C> Reactor<C> {
                     self.put_signal_back(token, callback);
                 }
             }
+            self.follow_up(context, turn, after);
         }
         count
     }

@@ -187,7 +187,12 @@ impl<C> Reactor<C> {
     }
 
     /// Runs what [`Jobs::take_queued`] has taken, as long as the turn goes on.
-    pub(super) fn run_jobs(&mut self, context: &mut C, turn: &Turn<C>) -> usize {
+    pub(super) fn run_jobs(
+        &mut self,
+        context: &mut C,
+        turn: &Turn<C>,
+        after: &mut impl FnMut(&mut Self, &mut C),
+    ) -> usize {
         let mut count = 0;
         while self.goes_on(turn) {
             let Some(job) = self.jobs.taken.pop_front() else { break };
@@ -197,6 +202,7 @@ impl<C> Reactor<C> {
             if self.is_same(turn) {
                 self.measure.called(begun);
             }
+            self.follow_up(context, turn, after);
         }
         count
     }

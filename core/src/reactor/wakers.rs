@@ -38,7 +38,12 @@ impl<C> Reactor<C> {
     }
 
     /// Calls the callbacks of the wakers that were used, as long as the turn goes on.
-    pub(super) fn notify(&mut self, context: &mut C, turn: &mut Turn<C>) -> usize {
+    pub(super) fn notify(
+        &mut self,
+        context: &mut C,
+        turn: &mut Turn<C>,
+        after: &mut impl FnMut(&mut Self, &mut C),
+    ) -> usize {
         let mut count = 0;
         for slot in 0..self.notifies.slots() {
             if !self.goes_on(turn) {
@@ -60,6 +65,7 @@ impl<C> Reactor<C> {
                     self.put_waker_back(token, callback);
                 }
             }
+            self.follow_up(context, turn, after);
         }
         count
     }
