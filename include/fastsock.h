@@ -26,7 +26,8 @@
  *
  * Callbacks come with user data and a drop function for it, which is called exactly once, after the last call. If the
  * function that takes them fails, the user data is still the caller's and drop is not called. A callback must not
- * longjmp, nor let a C++ exception out.
+ * longjmp, call pthread_exit, nor let a C++ exception out; and pthread_cancel on a thread that is in here ends the whole
+ * process. To end a loop from another thread, wake a waker whose callback calls fsock_loop_stop.
  *
  * Written by cbindgen from the library's source: do not edit.
  */
