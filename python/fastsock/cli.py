@@ -27,14 +27,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fastsock {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
-    run = commands.add_parser(
+    commands.add_parser(
         "run",
         help="run a script or module whose socketserver is fastsock's",
         usage="python -m fastsock run [-h] (script.py | -m module) [args ...]",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    run.add_argument("program", nargs=argparse.REMAINDER, help="script.py or -m module, and its arguments")
     return parser
 
 
@@ -42,16 +41,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; the result is the exit status, unless the program sets its own."""
     from fastsock.program import run_module, run_script
 
+    args = list(sys.argv[1:] if argv is None else argv)
     parser = _parser()
-    program: list[str] = parser.parse_args(argv).program
+    if args[:1] != ["run"] or args[1:2] in (["-h"], ["--help"]):
+        parser.parse_args(args)
+    # What follows `run` is the program's, options too: argparse would take them for ours.
+    program = args[1:]
     if not program:
         parser.error("run what? python -m fastsock run script.py [args ...]")
     if program[0] == "-m":
         if len(program) < 2:
             parser.error("-m needs the name of a module")
         run_module(program[1], program[2:])
-    elif program[0] in ("-h", "--help"):
-        parser.parse_args(["run", "--help"])
     elif program[0].startswith("-"):
         parser.error(f"unknown option {program[0]}: give the script first, then its own options")
     else:

@@ -167,6 +167,7 @@ class Program:
     def __init__(self, source: str, *args: str, env: dict[str, str] | None = None, option: str = "-Wdefault") -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-P", option, "-c", textwrap.dedent(source), *args],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -191,6 +192,11 @@ class Program:
         word, port = self.line().split()
         assert word == "READY"
         return "127.0.0.1", int(port)
+
+    def write(self, text: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(text)
+        self._process.stdin.flush()
 
     def kill(self, number: signal.Signals = signal.SIGINT) -> None:
         self._process.send_signal(number)

@@ -99,9 +99,10 @@ def test_a_socket_that_nobody_closes_is_closed_with_the_stdlibs_warning() -> Non
         ours.settimeout(0.001)
         with pytest.raises(TimeoutError):
             ours.recv(1)
+        held = [ours]
+        del ours
         with pytest.warns(ResourceWarning, match="unclosed"):
-            del ours
-            gc.collect()
+            held.clear()
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(fd)
         assert right.recv(1) == b""

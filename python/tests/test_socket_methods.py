@@ -7,7 +7,6 @@ import ctypes
 import os
 import socket
 import ssl
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,9 +145,14 @@ def test_more_memory_than_there_is_is_a_memory_error() -> None:
 
 def test_msg_dontwait_of_send_raises_when_the_peer_does_not_read(where: type_of_where) -> None:
     def body() -> None:
-        with pair() as (ours, _), pytest.raises(BlockingIOError):
-            for _ in range(10_000):
-                ours.send(bytes(65536), socket.MSG_DONTWAIT)
+        with pair() as (ours, _):
+
+            def fill() -> None:
+                for _ in range(10_000):
+                    ours.send(bytes(65536), socket.MSG_DONTWAIT)
+
+            with pytest.raises(BlockingIOError):
+                fill()
 
     where(body)
 
@@ -294,8 +298,11 @@ def test_ssl_can_wrap_it() -> None:
         assert ours.fileno() == -1
         with wrapped:
             wrapped.settimeout(PATIENCE)
-            failed = threading.Thread(target=lambda: pytest.raises(OSError, wrapped.do_handshake))
-            failed.start()
-            assert peer.recv(1) == b"\x16"  # a TLS handshake record: the descriptor blocks as it should
-            peer.close()
-            failed.join(PATIENCE)
+
+            def shake() -> None:
+                with pytest.raises(OSError, match=r"."):
+                    wrapped.do_handshake()
+
+            with in_thread(shake):
+                assert peer.recv(1) == b"\x16"  # a TLS handshake record: the descriptor blocks as it should
+                peer.close()

@@ -25,6 +25,13 @@ def served(handle: Callable[[Any], object], **attributes: Any) -> Any:
     return serving(fastsock.LoopTCPServer(HERE, handler))
 
 
+def write_much(file: Writer) -> None:
+    """More than the kernel takes, with waits in between."""
+    for _ in range(100):
+        file.write(bytes(60_000))
+        fastsock.sleep(0)
+
+
 def test_a_client_that_waits_for_the_reply_before_it_sends_more_is_never_stuck() -> None:
     def handle(self: Any) -> None:
         self.wfile.write(b"name? ")
@@ -171,9 +178,7 @@ def test_writing_to_a_peer_that_is_gone_is_an_oserror_in_the_end() -> None:
             file = Writer(ours._channel)
             reset(peer)
             with pytest.raises(ConnectionError):
-                for _ in range(100):
-                    file.write(b"x" * 10_000)
-                    fastsock.sleep(0)
+                write_much(file)
 
         all_of(body)
 
@@ -214,9 +219,7 @@ def test_a_timeout_while_it_is_sent_is_told_to_the_next_write() -> None:
             ours.settimeout(0.01)
             file = Writer(ours._channel)
             with pytest.raises(TimeoutError):
-                for _ in range(100):
-                    file.write(bytes(60_000))
-                    fastsock.sleep(0)
+                write_much(file)
 
     all_of(body)
 
