@@ -466,10 +466,26 @@ impl Channel {
         result.map(drop)
     }
 
-    pub(crate) fn end_send(&self) {
+    #[inline]
+    pub(crate) fn end_send(self: &Rc<Channel>, py: Python<'_>) {
         self.sending.set(0);
         if !self.senders.borrow().is_empty() {
             self.wake_sender();
+        }
+        if !self.output.is_empty() {
+            self.take_along(py);
+        }
+    }
+
+    /// What others have written meanwhile, and have not waited for.
+    #[cold]
+    #[inline(never)]
+    fn take_along(self: &Rc<Channel>, py: Python<'_>) {
+        match Hub::running(py) {
+            Some(hub) if self.output.list() => hub.soil(self),
+            Some(_) => {}
+            // Another thread's loop knows nothing of it; and an error would be told to the next write.
+            None => drop(self.flush_quietly(py)),
         }
     }
 

@@ -135,7 +135,7 @@ impl PyChannel {
         }
         channel.begin_send(py)?;
         let result = channel.transfer(py, Direction::Write, || sys::send(channel.fd(), bytes, flags));
-        channel.end_send();
+        channel.end_send(py);
         let n = result?;
         channel.moved(Direction::Write, n, bytes.len());
         channel.pay(py, n)?;
@@ -157,7 +157,7 @@ impl PyChannel {
         if channel.is_sending() {
             channel.await_turn(py)?;
             // It takes no turn of its own, so the next one's is now.
-            channel.end_send();
+            channel.end_send(py);
         }
         Ok(())
     }

@@ -126,7 +126,7 @@ impl Channel {
     pub(crate) fn send_all(self: &Rc<Channel>, py: Python<'_>, data: &[u8], flags: i32) -> PyResult<()> {
         self.begin_send(py)?;
         let result = self.send_rest(py, data, flags);
-        self.end_send();
+        self.end_send(py);
         result?;
         self.pay(py, data.len())
     }
@@ -164,10 +164,19 @@ impl Channel {
         result
     }
 
-    /// As far as it goes without waiting; whether that is all.
+    /// As far as it goes without waiting; whether that is all that can be done now.
     pub(crate) fn flush_at_once(&self) -> bool {
         let buffer = self.output.take();
-        if !self.is_sending() && self.may(Direction::Write) {
+        if buffer.is_empty() {
+            self.output.give_back(buffer);
+            return true;
+        }
+        if self.is_sending() {
+            // Behind what is being sent, by whoever sends it: that may be this very coroutine, about to wait.
+            self.output.put_back(buffer);
+            return true;
+        }
+        if self.may(Direction::Write) {
             if let Ok(n) = sys::send(self.fd(), &buffer, 0) {
                 self.moved(Direction::Write, n, buffer.len());
                 if n == buffer.len() {

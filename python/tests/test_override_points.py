@@ -148,8 +148,8 @@ def test_process_request_may_hand_the_request_to_a_thread_of_its_own() -> None:
     class Server(fastsock.LoopTCPServer):
         def process_request(self, request: Any, client_address: Any) -> None:
             thread = threading.Thread(target=self.process_request_thread, args=(request, client_address))
-            thread.start()
             self.last = thread
+            thread.start()
 
     class Slow(Echo):
         def handle(self) -> None:

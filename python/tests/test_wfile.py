@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -123,6 +124,48 @@ def test_much_is_written_whole_and_in_order() -> None:
 
     with served(handle) as address:
         assert ask(address, b"") == b"".join(parts)
+
+
+def test_a_write_that_blocks_goes_on_when_the_peer_reads() -> None:
+    with pair() as (ours, peer):
+
+        def write() -> None:
+            file = Writer(ours._channel)
+            for _ in range(100):
+                file.write(b"x" * 20_000)
+
+        def read() -> None:
+            fastsock.sleep(0.01)
+            with fastsock.Socket.adopt(peer.dup()) as reader:
+                assert receive(reader, 2_000_000) == b"x" * 2_000_000
+
+        all_of(write, read)
+
+
+def test_what_two_coroutines_write_while_one_of_them_is_blocked_goes_out_in_order() -> None:
+    with pair() as (ours, peer):
+        file = Writer(ours._channel)
+
+        def write() -> None:
+            for _ in range(10):
+                file.write(b"a" * 60_000)
+            file.write(b"<end of a>")
+
+        def other() -> None:
+            file.write(b"b")
+            fastsock.sleep(0)
+            file.write(b"b")
+            # It need not wait for the end of what is being sent: the sender takes this along.
+            fastsock.sleep(0.01)
+            threads.append(threading.Thread(target=lambda: got.append(receive(peer, 600_012))))
+            threads[0].start()
+
+        got: list[bytes] = []
+        threads: list[threading.Thread] = []
+        all_of(write, other)
+        threads[0].join(PATIENCE)
+        assert got[0].replace(b"b", b"").replace(b"<end of a>", b"") == b"a" * 600_000
+        assert got[0].count(b"b") == 2
 
 
 def test_it_is_sent_at_once_at_flush_at_64_kib_and_off_the_loop() -> None:
