@@ -79,7 +79,7 @@ lint: $(VENV)/.fastsock $(VENV)/.dev ## formatting, clippy, ruff, mypy, rustdoc
 	$(BIN)/ruff check --config python/pyproject.toml bench examples
 	$(BIN)/ruff format --check --config python/pyproject.toml bench examples
 	cd python && ../$(BIN)/mypy
-	cd python && ../$(BIN)/python -m mypy.stubtest fastsock._fastsock
+	$(BIN)/python -m mypy.stubtest fastsock._fastsock
 	$(BIN)/mypy --strict bench/run.py bench/demo.py
 	$(BIN)/mypy --strict examples
 
@@ -93,7 +93,7 @@ test-c: tools-valgrind tools-strace ## the C face: header, ABI, each promise pla
 
 .PHONY: test-python
 test-python: build $(VENV)/.dev ## the Python package, installed as a wheel
-	cd python && ../$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q python/tests
 
 .PHONY: test-bench
 test-bench: build $(VENV)/.dev $(RELEASE)/fastsock-loadgen ## the load generator against servers that go wrong
