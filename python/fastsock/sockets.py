@@ -84,9 +84,9 @@ class Socket(socket.socket):
         channel = Channel(self.fileno(), _FAMILY(self), _RAW_TYPE(self), _PROTO(self), False)
         channel.settimeout(timeout)
         self._channel = channel
-        for name in ("recv", "recv_into", "send", "sendall"):
+        for name, method in zip(("recv", "recv_into", "send", "sendall"), channel.methods(), strict=True):
             # By the slot itself: a subclass may have methods of these names, which must stay.
-            _SLOTS[name].__set__(self, getattr(channel, name))
+            _SLOTS[name].__set__(self, method)
 
     @classmethod
     def adopt(cls, sock: socket.socket) -> Socket:

@@ -9,10 +9,11 @@ use std::time::Duration;
 use fastsock::{Interest, Ready, Time, Token};
 use pyo3::prelude::*;
 
-use crate::errors::{misuse, os_error, timed_out};
+use crate::errors::{Slim, misuse, os_error};
 use crate::greenlet::Greenlet;
-use crate::hub::{Alarm, Hub, Message, Why, thread_id};
+use crate::hub::{Alarm, Hub, Message, Why};
 use crate::sys;
+use crate::turns::Sender;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Direction {
@@ -80,14 +81,8 @@ pub(crate) struct Channel {
     timeout: Cell<i64>,
     pub(crate) output: crate::output::Output,
     /// The thread that is in the middle of a send, or 0; and who waits for its end.
-    sending: Cell<usize>,
-    senders: RefCell<VecDeque<Sender>>,
-}
-
-/// A coroutine that waits for its turn to send, maybe on another loop than the one that sends now.
-struct Sender {
-    hub: Rc<Hub>,
-    greenlet: Greenlet,
+    pub(crate) sending: Cell<usize>,
+    pub(crate) senders: RefCell<VecDeque<Sender>>,
 }
 
 impl Channel {
@@ -160,6 +155,16 @@ impl Channel {
         }
     }
 
+    /// As `loop_here`, without a share in it.
+    #[inline]
+    pub(crate) fn loop_now<'a>(&self, py: Python<'a>) -> Option<&'a Hub> {
+        let hub = Hub::here(py)?;
+        match &*self.hub.borrow() {
+            Some(other) if !std::ptr::eq(Rc::as_ptr(other), hub) => None,
+            _ => Some(hub),
+        }
+    }
+
     /// Whether an attempt is worth a system call. Without a registration nobody would tell us otherwise.
     #[inline]
     pub(crate) fn may(&self, direction: Direction) -> bool {
@@ -206,11 +211,11 @@ impl Channel {
         deadline: Option<Time>,
     ) -> PyResult<Woken> {
         loop {
-            let woken = match self.prepare(py, direction, deadline)? {
+            let woken = match self.prepare(py, direction, deadline).map_err(|error| *error)? {
                 Prepared::Done(woken) => return Ok(woken),
                 Prepared::Park(parked) => {
                     let switched = parked.next.switch(py);
-                    self.finish(py, parked, switched)?
+                    self.finish(py, parked, switched).map_err(|error| *error)?
                 }
             };
             // Who makes an attempt sees for itself that it was woken for nothing; here nobody does.
@@ -231,7 +236,7 @@ impl Channel {
         self.reader.replace(Some(current));
         let next = hub.next(py)?;
         let switched = next.switch(py);
-        self.finish(py, Parked { hub, direction: Direction::Read, alarm, next }, switched)
+        self.finish(py, Parked { hub, direction: Direction::Read, alarm, next }, switched).map_err(|error| *error)
     }
 
     /// All that comes before the switch.
@@ -241,25 +246,25 @@ impl Channel {
         py: Python<'_>,
         direction: Direction,
         deadline: Option<Time>,
-    ) -> PyResult<Prepared> {
+    ) -> Slim<Prepared> {
         let Some(hub) = self.loop_here(py) else {
-            return sys::wait(py, self.fd(), direction, deadline).map(Prepared::Done);
+            return Ok(Prepared::Done(sys::wait(py, self.fd(), direction, deadline)?));
         };
         let current = hub.parkable(py)?;
         hub.flush(py)?;
         if !self.is_open() {
-            return Err(os_error(libc::EBADF));
+            return Err(os_error(libc::EBADF).into());
         }
         if self.token.get().is_some() && self.is_edge() && self.is_ready(direction) {
             return Ok(Prepared::Done(Woken::Ready));
         }
         if self.waiter(direction).borrow().is_some() {
-            return Err(misuse(match direction {
+            return Err(Box::new(misuse(match direction {
                 Direction::Read => "another coroutine waits to read from this socket already: one reader at a time",
                 Direction::Write => {
                     "another coroutine waits to write to this socket already: use sendall, which takes turns"
                 }
-            }));
+            })));
         }
         if direction == Direction::Read && self.interrupted.take() {
             return Ok(Prepared::Done(Woken::Interrupted));
@@ -277,7 +282,7 @@ impl Channel {
             if let Some(alarm) = alarm {
                 hub.cancel(alarm);
             }
-            return Err(error);
+            return Err(error.into());
         }
         let next = hub.next(py)?;
         Ok(Prepared::Park(Parked { hub, direction, alarm, next }))
@@ -285,7 +290,7 @@ impl Channel {
 
     /// All that comes after it.
     #[inline(never)]
-    pub(crate) fn finish(&self, py: Python<'_>, parked: Parked, switched: PyResult<()>) -> PyResult<Woken> {
+    pub(crate) fn finish(&self, py: Python<'_>, parked: Parked, switched: Slim<()>) -> Slim<Woken> {
         let Parked { hub, direction, alarm, .. } = parked;
         let result = hub.back(switched);
         // An alarm that is still set has not rung: then the reason is a left-over of some earlier wait.
@@ -300,7 +305,7 @@ impl Channel {
         match result? {
             Why::TimedOut if !early => Ok(Woken::TimedOut),
             Why::Interrupted => Ok(Woken::Interrupted),
-            _ if !self.is_open() => Err(os_error(libc::EBADF)),
+            _ if !self.is_open() => Err(os_error(libc::EBADF).into()),
             _ => Ok(Woken::Ready),
         }
     }
@@ -404,105 +409,6 @@ impl Channel {
 
     pub(crate) fn forget_output(&self) {
         self.output.clear();
-    }
-
-    // ---- one sender at a time
-
-    /// Waits until no other coroutine is in the middle of a send.
-    #[inline]
-    pub(crate) fn begin_send(&self, py: Python<'_>) -> PyResult<()> {
-        if self.is_sending() {
-            self.await_turn(py)?;
-        }
-        self.sending.set(thread_id());
-        Ok(())
-    }
-
-    /// Until nobody sends; the caller goes on at once, before anyone else can begin.
-    #[inline(never)]
-    pub(crate) fn await_turn(&self, py: Python<'_>) -> PyResult<()> {
-        let deadline = self.timeout().map(|timeout| Time::now() + timeout);
-        while self.is_sending() {
-            if self.is_impatient(Direction::Write) {
-                return Err(os_error(libc::EAGAIN));
-            }
-            if deadline.is_some_and(|deadline| Time::now() >= deadline) {
-                return Err(timed_out());
-            }
-            match Hub::running(py) {
-                Some(hub) => self.queue_up(py, hub, deadline)?,
-                None if self.sending.get() == thread_id() => {
-                    return Err(misuse(
-                        "a coroutine is in the middle of a send on this socket, and its loop does not run",
-                    ));
-                }
-                // Another thread's loop sends. This is rare enough for looking now and then.
-                None => sys::nap(py, Duration::from_millis(1))?,
-            }
-            if !self.is_open() {
-                return Err(os_error(libc::EBADF));
-            }
-        }
-        Ok(())
-    }
-
-    fn queue_up(&self, py: Python<'_>, hub: Rc<Hub>, deadline: Option<Time>) -> PyResult<()> {
-        let me = hub.parkable(py)?;
-        hub.flush(py)?;
-        if !self.is_sending() {
-            return Ok(());
-        }
-        let alarm = deadline.map(|deadline| hub.alarm(deadline, Alarm::Greenlet(me.clone_ref(py)))).transpose()?;
-        self.senders.borrow_mut().push_back(Sender { hub: hub.clone(), greenlet: me.clone_ref(py) });
-        let result = hub.park(py);
-        if let Some(alarm) = alarm {
-            hub.cancel(alarm);
-        }
-        self.senders.borrow_mut().retain(|sender| !sender.greenlet.is(&me));
-        if result.is_err() && !self.is_sending() {
-            // It was this one's turn, maybe, and it ends instead: the next one's, then.
-            self.wake_sender();
-        }
-        result.map(drop)
-    }
-
-    #[inline]
-    pub(crate) fn end_send(self: &Rc<Channel>, py: Python<'_>) {
-        self.sending.set(0);
-        if !self.senders.borrow().is_empty() {
-            self.wake_sender();
-        }
-        if !self.output.is_empty() {
-            self.take_along(py);
-        }
-    }
-
-    /// What others have written meanwhile, and have not waited for.
-    #[cold]
-    #[inline(never)]
-    fn take_along(self: &Rc<Channel>, py: Python<'_>) {
-        match Hub::running(py) {
-            Some(hub) if self.output.list() => hub.soil(self),
-            Some(_) => {}
-            // Another thread's loop knows nothing of it; and an error would be told to the next write.
-            None => drop(self.flush_quietly(py)),
-        }
-    }
-
-    /// Lets the first who waits to send go on; whether there was one.
-    fn wake_sender(&self) -> bool {
-        let next = self.senders.borrow_mut().pop_front();
-        match next {
-            Some(Sender { hub, greenlet }) if hub.is_here() => hub.push(greenlet, Why::Ready),
-            Some(Sender { hub, greenlet }) => hub.send(Message::Resume(greenlet)),
-            None => return false,
-        }
-        true
-    }
-
-    #[inline]
-    pub(crate) fn is_sending(&self) -> bool {
-        self.sending.get() != 0
     }
 }
 

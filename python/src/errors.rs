@@ -7,6 +7,10 @@ use std::io;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTimeoutError};
 use pyo3::prelude::*;
 
+/// A result whose error is one word: for what lies between an operation and its switch, where a `PyErr` by value would
+/// take its room on the stack of every parked coroutine, over and over.
+pub(crate) type Slim<T> = Result<T, Box<PyErr>>;
+
 /// An errno as the right subclass of `OSError`, with the system's text.
 #[cold]
 #[inline(never)]

@@ -51,7 +51,7 @@ impl Farewell {
         let idle = hub.idle.take();
         for worker in idle {
             worker.set_parent(py, &me)?;
-            worker.switch(py)?;
+            worker.switch(py).map_err(|error| *error)?;
         }
         Ok(())
     }

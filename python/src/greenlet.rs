@@ -7,6 +7,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::{ffi, intern};
 
+use crate::errors::Slim;
+
 type Raw = *mut ffi::PyObject;
 
 /// The functions we use, by their places in the capsule.
@@ -96,14 +98,18 @@ impl Greenlet {
 
     /// Goes on in this greenlet, and returns when someone switches back.
     #[inline]
-    pub(crate) fn switch(&self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn switch(&self, py: Python<'_>) -> Slim<()> {
         let api = api(py)?;
         let null = std::ptr::null_mut();
         // SAFETY: a greenlet; no arguments is an empty tuple. What is on this stack is moved away and back: nothing
         // outside points at it.
         let result = unsafe { (api.switch)(self.0.as_ptr(), null, null) };
-        // SAFETY: a new reference or null with an exception.
-        unsafe { Bound::from_owned_ptr_or_err(py, result) }.map(drop)
+        if result.is_null() {
+            return Err(raised(py));
+        }
+        // SAFETY: a new reference.
+        unsafe { ffi::Py_DECREF(result) };
+        Ok(())
     }
 
     #[inline]
@@ -123,6 +129,12 @@ impl Greenlet {
     pub(crate) fn set_context(&self, py: Python<'_>, context: &Bound<'_, PyAny>) -> PyResult<()> {
         self.0.bind(py).setattr(intern!(py, "gr_context"), context)
     }
+}
+
+#[cold]
+#[inline(never)]
+fn raised(py: Python<'_>) -> Box<PyErr> {
+    Box::new(PyErr::fetch(py))
 }
 
 /// A fresh `GreenletExit`.

@@ -9,10 +9,11 @@ use fastsock::{Event, Interest, Poller, Time, TimerQueue, Token, Trigger, Waker}
 use pyo3::prelude::*;
 
 use crate::channel::{Channel, Direction};
-use crate::errors::{from_io, misuse};
+use crate::errors::{Slim, from_io, misuse};
 use crate::farewell::Farewell;
 use crate::greenlet::Greenlet;
-use crate::task::{Job, Members};
+use crate::members::Members;
+use crate::task::Job;
 
 /// How much I/O a coroutine may do before the others get their turn: one for each call, and one for each 4 KiB.
 const BUDGET: i32 = 128;
@@ -72,7 +73,7 @@ pub(crate) struct Hub {
     why: RefCell<Option<Why>>,
     budget: Cell<i32>,
     /// Channels with output that waits for the next park.
-    dirty: RefCell<Vec<Rc<Channel>>>,
+    pub(crate) dirty: RefCell<Vec<Rc<Channel>>>,
     /// Workers without work.
     pub(crate) idle: RefCell<Vec<Greenlet>>,
     /// Every group with coroutines on this loop.
@@ -96,6 +97,8 @@ impl Drop for Place {
 thread_local! {
     static HUB: Place = const { Place(RefCell::new(None)) };
     static THREAD: u8 = const { 0 };
+    /// The loop that runs on this thread now, or null. It needs no destructor, so that looking is one load.
+    static RUNNING: Cell<*const Hub> = const { Cell::new(std::ptr::null()) };
 }
 
 /// A number that no other living thread has; never 0.
@@ -146,18 +149,23 @@ impl Hub {
     }
 
     /// This thread's loop if it is running and we are in one of its coroutines: then a wait parks instead of blocking.
+    pub(crate) fn running(py: Python<'_>) -> Option<Rc<Hub>> {
+        Hub::here(py)?;
+        Hub::present()
+    }
+
+    /// As `running`, without a share in it.
     #[inline]
-    pub(crate) fn running(_py: Python<'_>) -> Option<Rc<Hub>> {
-        HUB.with(|place| match &*place.0.borrow() {
-            Some(hub) if hub.is_running() => Some(hub.clone()),
-            _ => None,
-        })
+    pub(crate) fn here<'a>(_py: Python<'a>) -> Option<&'a Hub> {
+        // SAFETY: set while `run` holds it, and the thread keeps it until the last of its coroutines has ended.
+        unsafe { RUNNING.get().as_ref() }
     }
 
     /// After fork(2), in the child: the parent's loop is let go of, and every socket blocks like any other.
     pub(crate) fn abandon(_py: Python<'_>) {
         if let Some(hub) = HUB.with(|place| place.0.take()) {
             hub.dead.set(true);
+            RUNNING.set(std::ptr::null());
             // Its output is the parent's to send.
             hub.dirty.take().iter().for_each(|channel| channel.forget_output());
             // Parked coroutines, the channels and the poller stay as they are: to take them apart would run the
@@ -316,16 +324,16 @@ impl Hub {
     /// Goes straight to the next coroutine that is ready, and to the loop only when there is none.
     pub(crate) fn park(&self, py: Python<'_>) -> PyResult<Why> {
         let switched = self.leave(py);
-        self.back(switched)
+        self.back(switched).map_err(|error| *error)
     }
 
     /// What comes after a switch away and back: the reason for the return.
     #[inline(never)]
-    pub(crate) fn back(&self, switched: PyResult<()>) -> PyResult<Why> {
+    pub(crate) fn back(&self, switched: Slim<()>) -> Slim<Why> {
         switched?;
         self.budget.set(BUDGET);
         match self.why.take() {
-            Some(Why::Throw(error)) => Err(*error),
+            Some(Why::Throw(error)) => Err(error),
             Some(why) => Ok(why),
             // Someone else switched here: let the caller look again.
             None => Ok(Why::Ready),
@@ -333,7 +341,7 @@ impl Hub {
     }
 
     /// Away from the current greenlet; returns when it is switched to again.
-    pub(crate) fn leave(&self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn leave(&self, py: Python<'_>) -> Slim<()> {
         self.next(py)?.switch(py)
     }
 
@@ -363,7 +371,7 @@ impl Hub {
         // Still here when someone switched by hand, past us: nobody else's reason.
         let unclaimed = self.why.take();
         drop(unclaimed);
-        result
+        result.map_err(|error| *error)
     }
 
     /// What `Start` brought to the worker that has just been entered.
@@ -393,45 +401,6 @@ impl Hub {
         let Ok(current) = self.parkable(py) else { return Ok(()) };
         self.push(current, Why::Ready);
         self.park(py).map(drop)
-    }
-
-    // ---- output that waits
-
-    pub(crate) fn soil(&self, channel: &Rc<Channel>) {
-        self.dirty.borrow_mut().push(channel.clone());
-    }
-
-    /// Sends what the current coroutine has written. Before every park, so that nobody waits for an answer to bytes
-    /// that were never sent.
-    #[inline]
-    pub(crate) fn flush(&self, py: Python<'_>) -> PyResult<()> {
-        if self.dirty.borrow().is_empty() { Ok(()) } else { self.flush_all(py) }
-    }
-
-    #[inline(never)]
-    fn flush_all(&self, py: Python<'_>) -> PyResult<()> {
-        let mut stuck = Vec::new();
-        loop {
-            let Some(channel) = self.dirty.borrow_mut().pop() else { break };
-            if !channel.flush_at_once() {
-                stuck.push(channel);
-            }
-        }
-        if stuck.is_empty() { Ok(()) } else { self.flush_stuck(py, stuck) }
-    }
-
-    /// One after the other, after everyone who takes it at once. A wait in here flushes again, and finds none of these.
-    #[cold]
-    #[inline(never)]
-    fn flush_stuck(&self, py: Python<'_>, mut stuck: Vec<Rc<Channel>>) -> PyResult<()> {
-        while let Some(channel) = stuck.pop() {
-            if let Err(error) = channel.flush_quietly(py) {
-                // This coroutine ends; the next one that parks takes them over.
-                stuck.iter().filter(|channel| channel.output.list()).for_each(|channel| self.soil(channel));
-                return Err(error);
-            }
-        }
-        Ok(())
     }
 
     // ---- groups
@@ -474,6 +443,7 @@ impl Hub {
         struct Running<'a>(&'a Hub);
         impl Drop for Running<'_> {
             fn drop(&mut self) {
+                RUNNING.set(std::ptr::null());
                 let home = self.0.home.take();
                 drop(home);
             }
@@ -481,6 +451,7 @@ impl Hub {
         let home = Greenlet::current(py)?;
         self.home.replace(Some(home));
         let _running = Running(self);
+        RUNNING.set(Rc::as_ptr(self));
         self.turns(py, main, done)
     }
 

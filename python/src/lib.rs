@@ -1,19 +1,23 @@
 //! The native half of the Python package `fastsock`: the loop of greenlets on the core crate's poller, and what
 //! `fastsock.Socket` and the handlers' files bind to. Policy and everything a person reads is Python, in `fastsock/`.
 
+mod accepted;
 mod attached;
 mod buffer;
 mod channel;
 mod errors;
 mod farewell;
 mod greenlet;
+mod hot;
 mod hub;
+mod members;
 mod output;
 mod reader;
 mod socket;
 mod sys;
 mod task;
 mod transfer;
+mod turns;
 mod writer;
 
 /// The native half of fastsock. Everything meant for use is in the package `fastsock`.

@@ -1,6 +1,12 @@
 //! Output that was written and not yet sent.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+
+use crate::channel::Channel;
+use crate::hub::Hub;
 
 /// Beyond this, a write is sent at once.
 pub(crate) const LIMIT: usize = 64 * 1024;
@@ -27,6 +33,12 @@ impl Output {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.borrow().is_empty()
+    }
+
+    /// Whether a send may go ahead: nothing waits, and nothing has failed that is still to be told.
+    #[inline]
+    pub(crate) fn is_clean(&self) -> bool {
+        self.is_empty() && self.error.get() == 0
     }
 
     /// What waits, to be sent; `give_back` afterwards.
@@ -70,5 +82,44 @@ impl Output {
             0 => None,
             errno => Some(errno),
         }
+    }
+}
+
+impl Hub {
+    pub(crate) fn soil(&self, channel: &Rc<Channel>) {
+        self.dirty.borrow_mut().push(channel.clone());
+    }
+
+    /// Sends what the current coroutine has written. Before every park, so that nobody waits for an answer to bytes
+    /// that were never sent.
+    #[inline]
+    pub(crate) fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        if self.dirty.borrow().is_empty() { Ok(()) } else { self.flush_all(py) }
+    }
+
+    #[inline(never)]
+    fn flush_all(&self, py: Python<'_>) -> PyResult<()> {
+        let mut stuck = Vec::new();
+        loop {
+            let Some(channel) = self.dirty.borrow_mut().pop() else { break };
+            if !channel.flush_at_once() {
+                stuck.push(channel);
+            }
+        }
+        if stuck.is_empty() { Ok(()) } else { self.flush_stuck(py, stuck) }
+    }
+
+    /// One after the other, after everyone who takes it at once. A wait in here flushes again, and finds none of these.
+    #[cold]
+    #[inline(never)]
+    fn flush_stuck(&self, py: Python<'_>, mut stuck: Vec<Rc<Channel>>) -> PyResult<()> {
+        while let Some(channel) = stuck.pop() {
+            if let Err(error) = channel.flush_quietly(py) {
+                // This coroutine ends; the next one that parks takes them over.
+                stuck.iter().filter(|channel| channel.output.list()).for_each(|channel| self.soil(channel));
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 }

@@ -1,21 +1,23 @@
 //! The methods of a cooperative socket, as `fastsock.Socket` binds them.
 
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
 use fastsock::Time;
-use fastsock::net::{Accept, AcceptPolicy, PeerAddress};
+use fastsock::net::{Accept, AcceptPolicy};
 use pyo3::exceptions::{PyMemoryError, PyOSError, PyOverflowError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyType};
 use std::cell::{Cell, RefCell};
 
+use crate::accepted::{address, connected};
 use crate::attached::Attached;
 use crate::buffer::{Data, View};
 use crate::channel::{Channel, Direction, Kind, Woken};
 use crate::errors::{from_io, os_error};
+use crate::hot;
 use crate::sys;
 
 /// One descriptor on the loop. `fastsock.Socket` keeps one and binds its methods; it owns no descriptor.
@@ -39,7 +41,7 @@ impl Inner {
 }
 
 impl PyChannel {
-    fn of(fd: i32, form: (i32, i32, i32)) -> PyChannel {
+    pub(crate) fn of(fd: i32, form: (i32, i32, i32)) -> PyChannel {
         let kind = if form.1 == libc::SOCK_STREAM { Kind::Stream } else { Kind::Other };
         PyChannel(Attached::new(Inner::new(Channel::new(fd, kind), form)))
     }
@@ -81,18 +83,15 @@ impl PyChannel {
         PyChannel(Attached::new(Inner::new(Channel::new(fd, Kind::Foreign), (0, 0, 0))))
     }
 
-    #[pyo3(signature = (bufsize, flags = 0, /))]
-    fn recv<'py>(&self, py: Python<'py>, bufsize: isize, flags: i32) -> PyResult<Bound<'py, PyBytes>> {
-        let channel = self.channel(py);
-        let limit = usize::try_from(bufsize).map_err(|_| PyValueError::new_err("negative buffersize in recv"))?;
-        if limit == 0 {
-            return Ok(PyBytes::new(py, b""));
-        }
-        self.in_order(py)?;
-        if flags != 0 {
-            return self.recv_with_flags(py, limit, flags);
-        }
-        channel.receive(py, limit, |bytes| PyBytes::new(py, bytes))
+    /// `(recv, recv_into, send, sendall)`, bound: what `fastsock.Socket` keeps in its slots.
+    pub(crate) fn methods<'py>(slf: &Bound<'py, Self>) -> PyResult<[Bound<'py, PyAny>; 4]> {
+        let py = slf.py();
+        Ok([
+            hot::RECV.bind(slf)?,
+            slf.getattr(intern!(py, "recv_into"))?,
+            slf.getattr(intern!(py, "send"))?,
+            hot::SENDALL.bind(slf)?,
+        ])
     }
 
     #[pyo3(signature = (buffer, nbytes = 0, flags = 0))]
@@ -140,14 +139,6 @@ impl PyChannel {
         channel.moved(Direction::Write, n, bytes.len());
         channel.pay(py, n)?;
         Ok(n)
-    }
-
-    #[pyo3(signature = (data, flags = 0, /))]
-    fn sendall(&self, py: Python<'_>, data: &Bound<'_, PyAny>, flags: i32) -> PyResult<()> {
-        let channel = self.channel(py);
-        let data = Data::new(data)?;
-        channel.flush(py)?;
-        channel.send_all(py, data.as_slice(), flags)
     }
 
     /// Before a send that this channel does not make: after what was written, and not into another coroutine's.
@@ -315,6 +306,26 @@ impl PyChannel {
 }
 
 impl PyChannel {
+    /// `recv` of nothing, or with flags.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn recv_slowly<'py>(&self, py: Python<'py>, limit: usize, flags: i32) -> PyResult<Bound<'py, PyBytes>> {
+        if limit == 0 {
+            return Ok(PyBytes::new(py, b""));
+        }
+        self.in_order(py)?;
+        self.recv_with_flags(py, limit, flags)
+    }
+
+    /// `sendall` that may wait, of what comes after the first `done` bytes.
+    #[inline(never)]
+    pub(crate) fn send_slowly(&self, py: Python<'_>, data: &Bound<'_, PyAny>, done: usize, flags: i32) -> PyResult<()> {
+        let channel = self.channel(py);
+        let data = Data::new(data)?;
+        channel.flush(py)?;
+        channel.send_all(py, &data.as_slice()[done..], flags)
+    }
+
     /// The rare way, with a buffer of its own.
     #[cold]
     #[inline(never)]
@@ -389,55 +400,4 @@ impl Drop for Inner {
 #[cold]
 fn at_once(result: std::io::Result<usize>) -> PyResult<usize> {
     result.map_err(from_io)
-}
-
-/// What `Socket(family, type, proto, fd)` makes, without its Python code: there is one for each connection.
-fn connected<'py>(
-    py: Python<'py>,
-    class: &Bound<'py, PyType>,
-    init: &Bound<'py, PyAny>,
-    form: (i32, i32, i32),
-    fd: OwnedFd,
-) -> PyResult<Bound<'py, PyAny>> {
-    let channel = Bound::new(py, PyChannel::of(fd.as_raw_fd(), form))?;
-    let socket = class.call_method1(intern!(py, "__new__"), (class,))?;
-    init.call1((&socket, form.0, form.1, form.2, fd.as_raw_fd()))?;
-    // The Python object owns it from here.
-    let _ = fd.into_raw_fd();
-    socket.setattr(intern!(py, "_io_refs"), 0)?;
-    socket.setattr(intern!(py, "_closed"), false)?;
-    bind(py, &socket, &channel)?;
-    Ok(socket)
-}
-
-/// Binds a channel's hot methods to its socket.
-fn bind(py: Python<'_>, socket: &Bound<'_, PyAny>, channel: &Bound<'_, PyChannel>) -> PyResult<()> {
-    socket.setattr(intern!(py, "_channel"), channel)?;
-    for name in [intern!(py, "recv"), intern!(py, "recv_into"), intern!(py, "send"), intern!(py, "sendall")] {
-        socket.setattr(name, channel.getattr(name)?)?;
-    }
-    Ok(())
-}
-
-/// An address as the socket module gives it.
-fn address<'py>(py: Python<'py>, peer: &PeerAddress) -> PyResult<Bound<'py, PyAny>> {
-    match peer.ip() {
-        Some(std::net::SocketAddr::V4(v4)) => {
-            let tuple = (v4.ip().to_string(), v4.port()).into_pyobject(py)?;
-            Ok(tuple.into_any())
-        }
-        Some(std::net::SocketAddr::V6(v6)) => {
-            let tuple = (v6.ip().to_string(), v6.port(), v6.flowinfo(), v6.scope_id()).into_pyobject(py)?;
-            Ok(tuple.into_any())
-        }
-        None => match peer.unix_bytes() {
-            Some(name) if name.first() == Some(&0) => Ok(PyBytes::new(py, name).into_any()),
-            Some(path) => {
-                use std::os::unix::ffi::OsStrExt;
-                let path = std::ffi::OsStr::from_bytes(path);
-                Ok(path.into_pyobject(py)?.into_any())
-            }
-            None => Ok(PyTuple::empty(py).into_any()),
-        },
-    }
 }

@@ -1,6 +1,6 @@
 //! Coroutines: pooled worker greenlets, and the groups that keep count of what they do.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::panic::catch_unwind;
 use std::rc::Rc;
 
@@ -16,7 +16,8 @@ use crate::attached::Attached;
 use crate::channel::{Channel, Kind};
 use crate::errors::misuse;
 use crate::greenlet::{self, Greenlet};
-use crate::hub::{Alarm, Hub, Message, Why};
+use crate::hub::{Alarm, Hub, Why};
+use crate::members::Members;
 use crate::socket::duration;
 
 /// How many workers without work are kept.
@@ -38,125 +39,6 @@ pub(crate) struct Job {
 
 #[derive(Default)]
 struct Outcome(RefCell<Option<PyResult<Py<PyAny>>>>);
-
-/// The coroutines of a group, and those who wait for them to end.
-#[derive(Default)]
-pub(crate) struct Members {
-    /// The loop that they run on: one for all.
-    hub: RefCell<Option<Rc<Hub>>>,
-    places: RefCell<Vec<Option<Greenlet>>>,
-    free: RefCell<Vec<usize>>,
-    len: Cell<usize>,
-    joiners: RefCell<Vec<Greenlet>>,
-    /// `interrupt()` came: the next (or present) join ends at once.
-    interrupted: Cell<bool>,
-}
-
-impl Members {
-    fn hub(&self) -> Option<Rc<Hub>> {
-        self.hub.borrow().clone()
-    }
-
-    /// Makes this the loop of the group, which must be so already or have no coroutine.
-    #[inline]
-    fn settle(self: &Rc<Members>, hub: &Rc<Hub>) -> PyResult<()> {
-        match &*self.hub.borrow() {
-            Some(other) if Rc::ptr_eq(other, hub) => return Ok(()),
-            Some(other) if self.len.get() > 0 && !other.is_dead() => {
-                return Err(misuse(
-                    "this group's coroutines run on another thread's loop: use a group for each thread",
-                ));
-            }
-            _ => {}
-        }
-        self.hub.replace(Some(hub.clone()));
-        hub.know(self);
-        Ok(())
-    }
-
-    pub(crate) fn leave_loop(&self) {
-        self.hub.take();
-    }
-
-    pub(crate) fn contains(&self, greenlet: &Greenlet) -> bool {
-        self.places.borrow().iter().flatten().any(|place| place.is(greenlet))
-    }
-
-    pub(crate) fn wake_joiners(&self, hub: &Hub) {
-        for joiner in self.joiners.take() {
-            hub.push(joiner, Why::Ready);
-        }
-    }
-
-    /// Waits until fewer than `below` are left, `timeout` seconds, or (if so wanted) an interruption; whether it came to
-    /// that.
-    pub(crate) fn join(
-        &self,
-        py: Python<'_>,
-        below: usize,
-        timeout: Option<f64>,
-        interruptible: bool,
-    ) -> PyResult<bool> {
-        let deadline = duration(timeout)?.map(|timeout| Time::now() + timeout);
-        while self.len.get() >= below {
-            if interruptible && self.interrupted.take() || deadline.is_some_and(|deadline| Time::now() >= deadline) {
-                return Ok(false);
-            }
-            let Some(hub) = Hub::running(py) else {
-                return Err(misuse("join() waits on the loop: call it in a coroutine"));
-            };
-            let me = hub.parkable(py)?;
-            if self.hub().is_some_and(|own| !Rc::ptr_eq(&own, &hub)) {
-                return Err(misuse("this group's coroutines run on another thread's loop: join them there"));
-            }
-            hub.flush(py)?;
-            let alarm = deadline.map(|deadline| hub.alarm(deadline, Alarm::Greenlet(me.clone_ref(py)))).transpose()?;
-            self.joiners.borrow_mut().push(me.clone_ref(py));
-            let result = hub.park(py);
-            if let Some(alarm) = alarm {
-                hub.cancel(alarm);
-            }
-            self.joiners.borrow_mut().retain(|joiner| !joiner.is(&me));
-            result?;
-        }
-        Ok(true)
-    }
-
-    /// Raises `GreenletExit` in each but the current one; how many there were.
-    pub(crate) fn kill(&self, py: Python<'_>, hub: &Hub) -> PyResult<usize> {
-        let me = Greenlet::current(py)?;
-        let mut others = Vec::new();
-        for greenlet in self.places.borrow().iter().flatten() {
-            if !greenlet.is(&me) {
-                others.push(greenlet.clone_ref(py));
-            }
-        }
-        let count = others.len();
-        for greenlet in others {
-            hub.push(greenlet, Why::Throw(Box::new(greenlet::exit(py)?)));
-        }
-        Ok(count)
-    }
-
-    fn enter(&self, greenlet: Greenlet) -> usize {
-        self.len.set(self.len.get() + 1);
-        let mut places = self.places.borrow_mut();
-        if let Some(id) = self.free.borrow_mut().pop() {
-            places[id] = Some(greenlet);
-            return id;
-        }
-        places.push(Some(greenlet));
-        places.len() - 1
-    }
-
-    fn leave(&self, hub: &Hub, id: usize) {
-        let greenlet = self.places.borrow_mut()[id].take();
-        drop(greenlet);
-        self.free.borrow_mut().push(id);
-        self.len.set(self.len.get() - 1);
-        self.wake_joiners(hub);
-    }
-}
 
 /// What every worker greenlet runs: a C function, not a `#[pyfunction]`, whose wrapper would lie under every coroutine.
 unsafe extern "C" fn work(_module: *mut ffi::PyObject, _args: *mut ffi::PyObject) -> *mut ffi::PyObject {
@@ -188,7 +70,7 @@ fn serve(py: Python<'_>) -> PyResult<()> {
             return Ok(());
         }
         // Entered without a job: by who meant what this worker did before. It rests as it did, or its job is on the way.
-        hub.leave(py)?;
+        hub.leave(py).map_err(|error| *error)?;
     }
 }
 
@@ -345,7 +227,7 @@ impl Group {
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {
-        self.0.get(py).len.get()
+        self.0.get(py).len()
     }
 
     /// Starts `call(*args)` as a coroutine on this thread's loop; it begins at the next wait of the caller.
@@ -372,13 +254,7 @@ impl Group {
 
     /// Makes an interruptible `join` of another coroutine or thread end early; without one, the next.
     fn interrupt(&self, py: Python<'_>) {
-        let members = self.0.get(py);
-        members.interrupted.set(true);
-        match members.hub() {
-            Some(hub) if hub.is_here() => members.wake_joiners(&hub),
-            Some(hub) => hub.send(Message::WakeJoiners(members.clone())),
-            None => {}
-        }
+        self.0.get(py).interrupt();
     }
 
     /// Raises `GreenletExit` in every coroutine that is left, where it waits. Returns how many there were. On the
@@ -387,7 +263,7 @@ impl Group {
         let members = self.0.get(py);
         match members.hub() {
             Some(hub) if hub.is_here() => members.kill(py, &hub),
-            Some(_) if members.len.get() > 0 => {
+            Some(_) if members.len() > 0 => {
                 Err(misuse("this group's coroutines run on another thread's loop: end them there"))
             }
             _ => Ok(0),
@@ -408,7 +284,7 @@ pub(crate) fn run(py: Python<'_>, call: Py<PyAny>, args: Py<PyTuple>) -> PyResul
     let outcome = Rc::new(Outcome::default());
     let main = spawn(py, &hub, &members, call, args, Some(outcome.clone()))?;
     MAIN.set(Some(main.clone_ref(py)));
-    let ended = || members.len.get() == 0;
+    let ended = || members.len() == 0;
     let result = hub.run(py, &main, &ended);
     MAIN.set(None);
     result?;

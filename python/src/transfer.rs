@@ -7,13 +7,13 @@ use fastsock::Time;
 use pyo3::prelude::*;
 
 use crate::channel::{Channel, Direction, Prepared, Woken};
-use crate::errors::{errno, from_io, os_error, timed_out};
+use crate::errors::{Slim, errno, from_io, os_error, timed_out};
 use crate::hub::Hub;
 use crate::sys;
 
-fn ended(woken: Woken) -> PyResult<()> {
+fn ended(woken: Woken) -> Slim<()> {
     match woken {
-        Woken::TimedOut => Err(timed_out()),
+        Woken::TimedOut => Err(timed_out().into()),
         Woken::Ready | Woken::Interrupted => Ok(()),
     }
 }
@@ -29,13 +29,13 @@ impl Channel {
         mut attempt: impl FnMut() -> io::Result<T>,
     ) -> PyResult<T> {
         // A socket that belongs to another thread's loop, or to none that runs: then its readiness is not known.
-        let known = self.loop_here(py).is_some();
+        let known = self.loop_now(py).is_some();
         let mut deadline = None;
         loop {
             if !known || self.may(direction) {
                 match attempt() {
                     Ok(value) => return Ok(value),
-                    Err(error) => self.failed(py, direction, error)?,
+                    Err(error) => self.failed(py, direction, error).map_err(|error| *error)?,
                 }
             }
             self.wait_for_turn(py, direction, &mut deadline)?;
@@ -44,15 +44,15 @@ impl Channel {
 
     #[cold]
     #[inline(never)]
-    fn failed(&self, py: Python<'_>, direction: Direction, error: io::Error) -> PyResult<()> {
+    pub(crate) fn failed(&self, py: Python<'_>, direction: Direction, error: io::Error) -> Slim<()> {
         match error.raw_os_error() {
             Some(libc::EAGAIN) => {
                 self.exhausted(direction);
                 Ok(())
             }
-            Some(libc::EINTR) => py.check_signals(),
-            Some(errno) => Err(os_error(errno)),
-            None => Err(from_io(error)),
+            Some(libc::EINTR) => Ok(py.check_signals()?),
+            Some(errno) => Err(os_error(errno).into()),
+            None => Err(from_io(error).into()),
         }
     }
 
@@ -63,7 +63,17 @@ impl Channel {
         direction: Direction,
         deadline: &mut Option<Time>,
     ) -> PyResult<()> {
-        // As `wait`, without its frame.
+        self.take_turn(py, direction, deadline).map_err(|error| *error)
+    }
+
+    /// As `wait`, without its frame.
+    #[inline(always)]
+    pub(crate) fn take_turn(
+        self: &Rc<Channel>,
+        py: Python<'_>,
+        direction: Direction,
+        deadline: &mut Option<Time>,
+    ) -> Slim<()> {
         match self.prepare_turn(py, direction, deadline)? {
             Prepared::Done(woken) => ended(woken),
             Prepared::Park(parked) => {
@@ -79,13 +89,13 @@ impl Channel {
         py: Python<'_>,
         direction: Direction,
         deadline: &mut Option<Time>,
-    ) -> PyResult<Prepared> {
+    ) -> Slim<Prepared> {
         if self.is_impatient(direction) {
             // Not before what was written earlier is on its way.
             if let Some(hub) = Hub::running(py) {
                 hub.flush(py)?;
             }
-            return Err(os_error(libc::EAGAIN));
+            return Err(os_error(libc::EAGAIN).into());
         }
         if let Some(timeout) = self.timeout() {
             deadline.get_or_insert_with(|| Time::now() + timeout);
@@ -116,7 +126,7 @@ impl Channel {
     /// Counts I/O that may not have waited.
     #[inline]
     pub(crate) fn pay(&self, py: Python<'_>, bytes: usize) -> PyResult<()> {
-        match Hub::running(py) {
+        match Hub::here(py) {
             Some(hub) => hub.spend(py, bytes),
             None => Ok(()),
         }
@@ -132,7 +142,7 @@ impl Channel {
     }
 
     fn send_rest(self: &Rc<Channel>, py: Python<'_>, mut data: &[u8], flags: i32) -> PyResult<()> {
-        let known = self.loop_here(py).is_some();
+        let known = self.loop_now(py).is_some();
         let mut deadline = None;
         while !data.is_empty() {
             if !known || self.may(Direction::Write) {
@@ -142,7 +152,7 @@ impl Channel {
                         data = &data[n..];
                         continue;
                     }
-                    Err(error) => self.failed(py, Direction::Write, error)?,
+                    Err(error) => self.failed(py, Direction::Write, error).map_err(|error| *error)?,
                 }
             }
             self.wait_for_turn(py, Direction::Write, &mut deadline)?;

@@ -1,0 +1,62 @@
+//! What accepting gives: a `fastsock.Socket` and an address.
+
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+
+use fastsock::net::PeerAddress;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple, PyType};
+
+use crate::socket::PyChannel;
+
+/// What `Socket(family, type, proto, fd)` makes, without its Python code: there is one for each connection.
+pub(crate) fn connected<'py>(
+    py: Python<'py>,
+    class: &Bound<'py, PyType>,
+    init: &Bound<'py, PyAny>,
+    form: (i32, i32, i32),
+    fd: OwnedFd,
+) -> PyResult<Bound<'py, PyAny>> {
+    let channel = Bound::new(py, PyChannel::of(fd.as_raw_fd(), form))?;
+    let socket = class.call_method1(intern!(py, "__new__"), (class,))?;
+    init.call1((&socket, form.0, form.1, form.2, fd.as_raw_fd()))?;
+    // The Python object owns it from here.
+    let _ = fd.into_raw_fd();
+    socket.setattr(intern!(py, "_io_refs"), 0)?;
+    socket.setattr(intern!(py, "_closed"), false)?;
+    bind(py, &socket, &channel)?;
+    Ok(socket)
+}
+
+/// Binds a channel's hot methods to its socket.
+fn bind(py: Python<'_>, socket: &Bound<'_, PyAny>, channel: &Bound<'_, PyChannel>) -> PyResult<()> {
+    socket.setattr(intern!(py, "_channel"), channel)?;
+    let names = [intern!(py, "recv"), intern!(py, "recv_into"), intern!(py, "send"), intern!(py, "sendall")];
+    for (name, method) in names.into_iter().zip(PyChannel::methods(channel)?) {
+        socket.setattr(name, method)?;
+    }
+    Ok(())
+}
+
+/// An address as the socket module gives it.
+pub(crate) fn address<'py>(py: Python<'py>, peer: &PeerAddress) -> PyResult<Bound<'py, PyAny>> {
+    match peer.ip() {
+        Some(std::net::SocketAddr::V4(v4)) => {
+            let tuple = (v4.ip().to_string(), v4.port()).into_pyobject(py)?;
+            Ok(tuple.into_any())
+        }
+        Some(std::net::SocketAddr::V6(v6)) => {
+            let tuple = (v6.ip().to_string(), v6.port(), v6.flowinfo(), v6.scope_id()).into_pyobject(py)?;
+            Ok(tuple.into_any())
+        }
+        None => match peer.unix_bytes() {
+            Some(name) if name.first() == Some(&0) => Ok(PyBytes::new(py, name).into_any()),
+            Some(path) => {
+                use std::os::unix::ffi::OsStrExt;
+                let path = std::ffi::OsStr::from_bytes(path);
+                Ok(path.into_pyobject(py)?.into_any())
+            }
+            None => Ok(PyTuple::empty(py).into_any()),
+        },
+    }
+}
