@@ -64,8 +64,8 @@ def receive_all(sock: socket.socket) -> bytes:
 def ask(address: Any, request: bytes) -> bytes:
     """Sends, ends its side, and gives back everything that comes."""
     with connect(address) as client:
-        client.sendall(request)
         with contextlib.suppress(OSError):  # the server may have closed already
+            client.sendall(request)
             client.shutdown(socket.SHUT_WR)
         return receive_all(client)
 
