@@ -242,50 +242,6 @@ def test_attributes_may_be_set_before_the_constructor_is_called() -> None:
         assert ask(address, b"") == b"42"
 
 
-def test_the_servers_socket_may_be_replaced(backend: str) -> None:
-    server = fastsock.LoopTCPServer(HERE, Echo, bind_and_activate=False)
-    server.server_close()
-    server.socket = socket.create_server(HERE)
-    server.server_address = server.socket.getsockname()
-    with serving(server) as address:
-        assert ask(address, b"hello") == b"hello"
-        assert ask(address, b"again") == b"again"
-
-
-def test_the_servers_socket_may_be_made_of_a_given_descriptor() -> None:
-    listener = socket.create_server(HERE)
-    server = fastsock.LoopTCPServer(HERE, Echo, bind_and_activate=False)
-    server.socket.close()
-    server.socket = socket.fromfd(listener.fileno(), socket.AF_INET, socket.SOCK_STREAM)
-    server.server_address = listener.getsockname()
-    listener.close()
-    with serving(server) as address:
-        assert ask(address, b"hello") == b"hello"
-
-
-def test_a_server_that_is_only_a_base_server_with_a_descriptor_serves() -> None:
-    class Server(fastsock.LoopMixIn, socketserver.BaseServer):
-        def __init__(self) -> None:
-            self.listener = socket.create_server(HERE)
-            super().__init__(self.listener.getsockname(), Echo)
-
-        def fileno(self) -> int:
-            return self.listener.fileno()
-
-        def get_request(self) -> Any:
-            return self.listener.accept()
-
-        def shutdown_request(self, request: Any) -> None:
-            request.close()
-
-        def server_close(self) -> None:
-            super().server_close()
-            self.listener.close()
-
-    with serving(Server()) as address:
-        assert ask(address, b"hello") == b"hello"
-
-
 def test_a_handler_may_poke_the_servers_private_shutdown_flag() -> None:
     class Stop(socketserver.BaseRequestHandler):
         def handle(self) -> None:

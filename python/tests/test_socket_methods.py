@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 import ctypes
-import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -186,74 +185,6 @@ def test_a_coroutine_that_waits_for_a_datagram_lets_the_others_run() -> None:
         got: list[bytes] = []
         all_of(lambda: got.append(ours.recvfrom(10)[0]), lambda: other.sendto(b"hello", ours.getsockname()) and None)
         assert got == [b"hello"]
-
-
-def test_descriptors_are_passed_between_processes_kind(where: type_of_where) -> None:
-    def body() -> None:
-        with pair() as (ours, peer):
-            with open(os.devnull) as file:
-                socket.send_fds(peer, [b"x"], [file.fileno()])
-                data, fds, _, _ = socket.recv_fds(ours, 10, 1)
-            assert data == b"x"
-            os.close(fds[0])
-
-    where(body)
-
-
-def test_makefile_reads_and_writes(where: type_of_where) -> None:
-    def body() -> None:
-        with pair() as (ours, peer):
-            peer.sendall(b"first line\nsecond line\nrest")
-            peer.shutdown(socket.SHUT_WR)
-            with ours.makefile("r", encoding="ascii") as reader, ours.makefile("wb") as writer:
-                ours.close()
-                assert reader.readline() == "first line\n"
-                assert list(reader) == ["second line\n", "rest"]
-                writer.write(b"answer")
-            assert receive(peer, 10) == b"answer"
-            assert peer.recv(1) == b""
-
-    where(body)
-
-
-def test_detach_gives_back_a_blocking_descriptor(where: type_of_where) -> None:
-    def body() -> None:
-        with pair() as (ours, peer):
-            peer.sendall(b"x")
-            assert ours.recv(1) == b"x"
-            fd = ours.detach()
-            assert ours.fileno() == -1
-            assert os.get_blocking(fd)
-            peer.sendall(b"hello")
-            assert os.read(fd, 5) == b"hello"
-            os.close(fd)
-
-    where(body)
-
-
-def test_dup_is_a_socket_of_its_own(where: type_of_where) -> None:
-    def body() -> None:
-        with pair() as (ours, peer):
-            ours.settimeout(5)
-            with ours.dup() as copy:
-                assert type(copy) is fastsock.Socket
-                assert copy.gettimeout() == 5
-                ours.close()
-                peer.sendall(b"hello")
-                assert copy.recv(5) == b"hello"
-
-    where(body)
-
-
-def test_sendfile_sends_a_part_of_a_file(where: type_of_where, tmp_path: Path) -> None:
-    def body() -> None:
-        path = tmp_path / "file"
-        path.write_bytes(bytes(range(256)) * 100)
-        with pair() as (ours, peer), path.open("rb") as file:
-            assert ours.sendfile(file, offset=10, count=1000) == 1000
-            assert receive(peer, 1000) == path.read_bytes()[10:1010]
-
-    where(body)
 
 
 def test_subclasses_may_override_the_hot_methods() -> None:
