@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 
-#[derive(Debug)]
 struct Explained {
     errno: i32,
     sentence: &'static str,
@@ -12,6 +11,13 @@ struct Explained {
 impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (os error {})", self.sentence, self.errno)
+    }
+}
+
+/// The sentence as well: it is what `main` shows when it returns an error.
+impl fmt::Debug for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -66,14 +66,21 @@ class _Coroutines:
         patience = 0.0 if server.daemon_threads or not server.block_on_close else server.shutdown_timeout
         try:
             run(self._drain, patience)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as second:
             # The second Ctrl-C: no more patience.
             run(self._drain, 0.0)
-            raise
+            raise second from None
 
     def _drain(self, patience: float) -> None:
-        if self.group.join(timeout=patience):
+        brief = min(patience, 0.5)
+        if self.group.join(timeout=brief):
             return
+        if patience > brief:
+            # Whoever sits before it must know what it waits for.
+            text = "waiting up to %.3g s for %d handlers to end; Ctrl-C again ends them now"
+            _log.warning(text, patience, len(self.group))
+            if self.group.join(timeout=patience - brief):
+                return
         if patience:
             _log.warning("%d handlers still ran %.3g s after the shutdown and were ended", len(self.group), patience)
         # A handler may catch the exception and wait again, for a while.

@@ -202,3 +202,15 @@ def test_a_thread_that_ends_ends_the_coroutines_that_it_leaves() -> None:
     assert not thread.is_alive()
     eventually(lambda: len(ends) == 5)
     assert ends == [greenlet.GreenletExit] * 5
+
+
+def test_a_long_wait_for_handlers_says_what_it_waits_for(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server(shutdown_timeout=0.6)
+    thread = serve(server)
+    clients = server.clients(3)
+    stop(server, thread)
+    waiting, ended = [record.getMessage() for record in caplog.records]
+    assert "waiting up to 0.6 s for 3 handlers" in waiting
+    assert "3 handlers" in ended
+    for client in clients:
+        client.close()
