@@ -20,7 +20,7 @@ io.BufferedIOBase.register(Writer)
 class StreamRequestHandler(socketserver.StreamRequestHandler):
     """The stdlib's handler, with native ``rfile`` and ``wfile`` where the request waits on the loop.
 
-    ``wfile`` sends what was written together: before the handler waits for anything, at its end, beyond 64 KiB, and at
+    ``wfile`` sends what was written together: before the handler waits on the loop, at its end, beyond 64 KiB, and at
     ``wfile.flush()``. With ``wbufsize`` set to another value than 0, or a request that is no ``fastsock.Socket``, the
     files are the stdlib's.
     """

@@ -183,7 +183,8 @@ class LoopMixIn(socketserver.ThreadingMixIn):
 
     def _serve(self, poll_interval: float | None) -> None:
         with self._listening() as channel:
-            while not self._BaseServer__shutdown_request:
+            # Closed from another thread while all places are taken: nobody would find out by waiting for it.
+            while not self._BaseServer__shutdown_request and channel.fileno() >= 0:
                 try:
                     ready = self._has_room(poll_interval) and channel.wait_read(poll_interval)
                 except OSError as error:

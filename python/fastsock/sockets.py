@@ -189,11 +189,13 @@ class Socket(socket.socket):
 
     def close(self) -> None:
         """Close, after what was written; the descriptor stays open for as long as a file made of it does."""
-        with contextlib.suppress(OSError):
-            self._channel.flush()
-        self._closed = True
-        if self._io_refs <= 0:  # type: ignore[attr-defined]
-            self._real_close()
+        try:
+            with contextlib.suppress(OSError):
+                self._channel.flush()
+        finally:  # also when the coroutine is ended while it waits for that
+            self._closed = True
+            if self._io_refs <= 0:  # type: ignore[attr-defined]
+                self._real_close()
 
     def detach(self) -> int:
         """The descriptor, off the loop and in the blocking mode that ``gettimeout()`` told; this object is closed."""

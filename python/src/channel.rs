@@ -32,7 +32,8 @@ pub(crate) enum Woken {
 /// What kind of descriptor it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    /// A stream socket of ours: after a short read or write nothing is left to be had until the next edge.
+    /// A TCP socket of ours: after a short read or write nothing is left to be had until the next edge. (Not a Unix
+    /// stream: its reads also end where descriptors were passed.)
     Stream,
     /// Another socket of ours: only `EAGAIN` tells that nothing is left.
     Other,
@@ -69,6 +70,8 @@ pub(crate) struct Channel {
     token: Cell<Option<Token>>,
     /// Bits of `Direction`. Set at first: the first attempt is made before anything is asked.
     ready: Cell<u8>,
+    /// Urgent data was seen: a read may stop short at its mark with more behind it (tcp(7)).
+    urgent: Cell<bool>,
     /// The peer has hung up or failed: reads give the rest and then the end without waiting.
     ended: Cell<bool>,
     reader: RefCell<Option<Greenlet>>,
@@ -93,6 +96,7 @@ impl Channel {
             hub: RefCell::new(None),
             token: Cell::new(None),
             ready: Cell::new(Direction::Read as u8 | Direction::Write as u8),
+            urgent: Cell::new(false),
             ended: Cell::new(false),
             reader: RefCell::new(None),
             writer: RefCell::new(None),
@@ -112,10 +116,6 @@ impl Channel {
 
     pub(crate) fn is_open(&self) -> bool {
         self.fd.get() >= 0
-    }
-
-    pub(crate) fn is_stream(&self) -> bool {
-        self.kind == Kind::Stream
     }
 
     pub(crate) fn is_edge(&self) -> bool {
@@ -185,7 +185,8 @@ impl Channel {
     /// the next edge will tell, and no `EAGAIN` is needed to find out (epoll(7), question 9).
     #[inline]
     pub(crate) fn moved(&self, direction: Direction, done: usize, asked: usize) {
-        if done < asked && self.kind == Kind::Stream && !(self.ended.get() && direction == Direction::Read) {
+        let sure = direction == Direction::Write || !(self.ended.get() || self.urgent.get());
+        if done < asked && self.kind == Kind::Stream && sure {
             self.exhausted(direction);
         }
     }
@@ -342,6 +343,9 @@ impl Channel {
         }
         if ready.is_hangup() || ready.is_read_hangup() || ready.is_error() {
             self.ended.set(true);
+        }
+        if ready.is_priority() {
+            self.urgent.set(true);
         }
         if ready.is_readable() {
             self.set_ready(Direction::Read);

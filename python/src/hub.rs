@@ -200,7 +200,7 @@ impl Hub {
         let (interest, trigger) = if channel.is_bell() {
             (Interest::READABLE, Trigger::Level)
         } else if self.edge && channel.is_edge() {
-            (Interest::READABLE | Interest::WRITABLE, Trigger::Edge)
+            (Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY, Trigger::Edge)
         } else {
             (Interest::NONE, Trigger::OneShot)
         };
@@ -301,6 +301,16 @@ impl Hub {
     /// Lets a greenlet go on, in its turn.
     pub(crate) fn push(&self, greenlet: Greenlet, why: Why) {
         self.ready.borrow_mut().push_back(Resume { greenlet, why });
+    }
+
+    /// Takes back an exception that was to be raised in a greenlet and has not been.
+    pub(crate) fn take_throw(&self, greenlet: &Greenlet) -> Option<Box<PyErr>> {
+        let mut ready = self.ready.borrow_mut();
+        let place = ready.iter().position(|r| r.greenlet.is(greenlet) && matches!(r.why, Why::Throw(_)))?;
+        match ready.remove(place)?.why {
+            Why::Throw(error) => Some(error),
+            _ => None,
+        }
     }
 
     /// The greenlet that is about to wait: never the loop's own.

@@ -42,7 +42,8 @@ impl Inner {
 
 impl PyChannel {
     pub(crate) fn of(fd: i32, form: (i32, i32, i32)) -> PyChannel {
-        let kind = if form.1 == libc::SOCK_STREAM { Kind::Stream } else { Kind::Other };
+        let is_tcp = form.1 == libc::SOCK_STREAM && form.0 != libc::AF_UNIX;
+        let kind = if is_tcp { Kind::Stream } else { Kind::Other };
         PyChannel(Attached::new(Inner::new(Channel::new(fd, kind), form)))
     }
 
@@ -372,7 +373,8 @@ impl PyChannel {
                 Err(error) => return Err(error),
             }
             // A non-blocking descriptor gives what there is; the flag asks for all, up to the end of the stream.
-            let all = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0 && channel.is_stream();
+            let is_stream = self.0.get(py).form.1 == libc::SOCK_STREAM;
+            let all = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0 && is_stream;
             if !all || done == limit || channel.is_impatient(Direction::Read) {
                 return Ok(done);
             }

@@ -288,6 +288,10 @@ pub(crate) fn run(py: Python<'_>, call: Py<PyAny>, args: Py<PyTuple>) -> PyResul
     let result = hub.run(py, &main, &ended);
     MAIN.set(None);
     result?;
+    // Ctrl-C on its way to a coroutine that has ended in the same turn.
+    if let Some(error) = hub.take_throw(&main) {
+        return Err(*error);
+    }
     outcome.0.take().unwrap_or_else(|| Err(misuse("the coroutine ended without a result")))
 }
 

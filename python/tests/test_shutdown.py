@@ -141,3 +141,21 @@ def test_shutdown_of_one_server_leaves_another_alone() -> None:
         thread.join(PATIENCE)
         server.server_close()
         assert ask(address, b"hello") == b"hello"
+
+
+def test_a_server_closed_while_all_places_are_taken_stops_serving() -> None:
+    class Holding(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(b"here")
+            self.request.recv(1)
+
+    server = fastsock.LoopTCPServer(("127.0.0.1", 0), Holding)
+    server.concurrency = 1
+    server.shutdown_timeout = 0.1
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    with connect(server.server_address) as client:
+        assert client.recv(4) == b"here"
+        server.server_close()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
