@@ -164,7 +164,9 @@ impl Job {
         let flushed = hub.flush(py);
         let result = result.and_then(|value| flushed.map(|()| value));
         if let Some(outcome) = &self.outcome {
-            outcome.0.replace(Some(result));
+            // Ctrl-C that was on its way here comes before the result: nobody else would ever see it.
+            let late = Greenlet::current(py).ok().and_then(|me| hub.take_throw(&me));
+            outcome.0.replace(Some(late.map_or(result, |error| Err(*error))));
         } else if let Err(error) = result {
             report(py, hub, error);
         }
