@@ -5,7 +5,7 @@ mod common;
 
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use common::{errno, has_v6, look, streams, tcp_streams, wait_for};
@@ -44,12 +44,32 @@ fn switches_go_on_and_off() {
     reads_back!(socket, no_delay, set_no_delay, [true, false]);
     reads_back!(socket, cork, set_cork, [true, false]);
     reads_back!(udp(Family::V4), multicast_loop_v4, set_multicast_loop_v4, [false, true]);
+}
+
+#[test]
+fn quick_ack_is_told_as_the_kernel_has_it_now() {
     let connected = tcp_streams().0;
-    // Methods of the same names in the standard library's types come first, and mean the same.
-    TcpOptions::set_quick_ack(&connected, false).unwrap();
-    assert!(!TcpOptions::quick_ack(&connected).unwrap());
-    TcpOptions::set_quick_ack(&connected, true).unwrap();
-    assert!(TcpOptions::quick_ack(&connected).unwrap());
+    for on in [false, true] {
+        // "This flag is not permanent" (tcp(7)): the kernel goes back by itself, at any moment, so one reading proves
+        // nothing. Methods of the same names in the standard library's types come first, and mean the same.
+        let agrees = |set: &dyn Fn()| {
+            (0..1000).any(|_| {
+                set();
+                TcpOptions::quick_ack(&connected).unwrap() == on
+            })
+        };
+        let ours = agrees(&|| TcpOptions::set_quick_ack(&connected, on).unwrap());
+        let kernels = agrees(&|| {
+            let value = libc::c_int::from(on);
+            // SAFETY: setsockopt reads the one int.
+            let result = unsafe {
+                let value = std::ptr::from_ref(&value).cast();
+                libc::setsockopt(connected.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_QUICKACK, value, 4)
+            };
+            assert_eq!(result, 0);
+        });
+        assert_eq!(ours, kernels, "set to {on}");
+    }
 }
 
 #[test]
