@@ -16,7 +16,7 @@ use fastsock::{Backend, Reactor};
 type Connections = Vec<Accepted>;
 
 struct Scene {
-    reactor: Reactor<Connections>,
+    reactor: Reactor<'static, Connections>,
     client: TcpStream,
     files: Vec<File>,
 }
@@ -32,7 +32,7 @@ fn scene(backend: Backend) -> Scene {
     Scene { reactor, client, files }
 }
 
-fn turn_for(reactor: &mut Reactor<Connections>, all: &mut Connections, time: Duration) {
+fn turn_for(reactor: &mut Reactor<'_, Connections>, all: &mut Connections, time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {
         reactor.turn(all, Some(time.saturating_sub(start.elapsed()))).unwrap();

@@ -25,7 +25,7 @@ fn patient() -> Child {
 }
 
 /// Watches one child until nothing is left to wait for.
-fn end_of(reactor: &mut Reactor<Ended>, pid: u32) -> ExitStatus {
+fn end_of(reactor: &mut Reactor<'_, Ended>, pid: u32) -> ExitStatus {
     reactor.child(pid, |_, log, _, status| log.push(status)).unwrap();
     let mut log = Ended::new();
     reactor.run(&mut log).unwrap();
@@ -126,7 +126,7 @@ fn fifty_children_at_once_are_each_told_to_their_own_callback() {
         let mut reactor = Reactor::<Vec<i32>>::with_backend(backend).unwrap();
         let mut children: Vec<_> = (0..50).map(|i| spawn("sh", &["-c", &format!("read x; exit {i}")])).collect();
         for (i, child) in (0..).zip(&children) {
-            let check = move |_: &mut Reactor<_>, log: &mut Vec<i32>, _, status: std::io::Result<ExitStatus>| {
+            let check = move |_: &mut Reactor<'_, _>, log: &mut Vec<i32>, _, status: std::io::Result<ExitStatus>| {
                 assert_eq!(status.unwrap().code(), Some(i));
                 log.push(i);
             };
@@ -189,7 +189,7 @@ fn what_is_no_child_of_ours_is_refused_with_the_reason() {
 
 #[test]
 fn a_callback_may_start_and_watch_the_next_child() {
-    fn next(reactor: &mut Reactor<u32>, left: &mut u32) {
+    fn next(reactor: &mut Reactor<'_, u32>, left: &mut u32) {
         if *left > 0 {
             *left -= 1;
             let child = spawn("true", &[]);

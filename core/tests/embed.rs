@@ -22,7 +22,7 @@ fn readable(fd: i32, timeout: Duration) -> bool {
 }
 
 /// Turns whenever the descriptor is readable, until `done`; gives the number of turns.
-fn host<C>(reactor: &mut Reactor<C>, context: &mut C, done: impl Fn(&C) -> bool) -> usize {
+fn host<C>(reactor: &mut Reactor<'_, C>, context: &mut C, done: impl Fn(&C) -> bool) -> usize {
     for turns in 0..1000 {
         if done(context) {
             return turns;
@@ -34,7 +34,7 @@ fn host<C>(reactor: &mut Reactor<C>, context: &mut C, done: impl Fn(&C) -> bool)
     panic!("the descriptor is readable for nothing");
 }
 
-fn epoll<C>() -> Reactor<C> {
+fn epoll<C>() -> Reactor<'static, C> {
     Reactor::with_backend(Backend::Epoll).unwrap()
 }
 
@@ -158,7 +158,7 @@ fn what_a_stop_leaves_over_is_announced_again() {
         let (a, mut b) = streams();
         b.write_all(b"x").unwrap();
         peers.push(b);
-        let stop = |reactor: &mut Reactor<u32>, calls: &mut u32, _: &mut _, _| {
+        let stop = |reactor: &mut Reactor<'_, u32>, calls: &mut u32, _: &mut _, _| {
             *calls += 1;
             reactor.stop();
         };

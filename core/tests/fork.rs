@@ -72,7 +72,7 @@ fn what_the_child_removes_or_drops_stays_with_the_parent() {
         let mut tokens = Vec::new();
         for (i, (a, _)) in pairs.iter().enumerate() {
             let source = a.try_clone().unwrap();
-            let callback = move |_: &mut Reactor<Vec<usize>>, log: &mut Vec<usize>, _: &mut _, _| log.push(i);
+            let callback = move |_: &mut Reactor<'_, Vec<usize>>, log: &mut Vec<usize>, _: &mut _, _| log.push(i);
             tokens.push(reactor.add(source, READ, Trigger::OneShot, callback).unwrap());
         }
         let mut holder = Some(reactor);
@@ -140,7 +140,7 @@ fn a_waker_wakes_the_child_in_the_child_and_the_parent_in_the_parent() {
     for_each_backend(|backend| {
         let mut reactor = Reactor::<u32>::with_backend(backend).unwrap();
         let (_, waker) = reactor.add_waker(|_, calls, _| *calls += 1).unwrap();
-        let woken = |reactor: &mut Reactor<u32>, waker: &Waker| {
+        let woken = |reactor: &mut Reactor<'_, u32>, waker: &Waker| {
             let mut calls = 0;
             (waker.wake().is_ok() && reactor.turn(&mut calls, Some(LONG)).is_ok()).then_some(calls)
         };

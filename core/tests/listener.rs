@@ -26,7 +26,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// A reactor with a listener; each connection goes to the context.
-fn reactor_with(backend: fastsock::Backend, listener: Listener) -> Reactor<Vec<Accepted>> {
+fn reactor_with(backend: fastsock::Backend, listener: Listener) -> Reactor<'static, Vec<Accepted>> {
     let mut reactor = Reactor::with_backend(backend).unwrap();
     reactor.listen(listener, |_, all: &mut Vec<Accepted>, connection| connection.map(|new| all.push(new))).unwrap();
     reactor
@@ -188,7 +188,7 @@ fn a_callback_that_returns_an_error_loses_its_connection_alone() {
         let listener = Listener::bind(anywhere()).unwrap();
         let address = listener.local_addr().unwrap().ip().unwrap();
         let mut reactor = Reactor::<u32>::with_backend(backend).unwrap();
-        let refuse = |_: &mut Reactor<u32>, calls: &mut u32, connection: io::Result<Accepted>| {
+        let refuse = |_: &mut Reactor<'_, u32>, calls: &mut u32, connection: io::Result<Accepted>| {
             *calls += 1;
             drop(connection?);
             Err(io::Error::other("not today"))
@@ -213,7 +213,7 @@ fn the_end_of_the_listening_reaches_the_callback_once() {
             listener.as_fd().as_raw_fd()
         };
         let mut reactor = Reactor::<Vec<i32>>::with_backend(backend).unwrap();
-        let note = |_: &mut Reactor<Vec<i32>>, log: &mut Vec<i32>, connection: io::Result<Accepted>| {
+        let note = |_: &mut Reactor<'_, Vec<i32>>, log: &mut Vec<i32>, connection: io::Result<Accepted>| {
             log.push(connection.map_or_else(|error| fastsock::errno(&error), |_| 0));
             Ok(())
         };

@@ -55,7 +55,7 @@ fn idle_time_is_that_of_the_waits_and_never_goes_back() {
 
 #[test]
 fn the_longest_callback_of_every_kind_is_measured() {
-    type Slow = fn(&mut Reactor<()>);
+    type Slow = fn(&mut Reactor<'_, ()>);
     let kinds: [(&str, Slow); 5] = [
         ("source", |reactor| {
             let (a, mut b) = streams();

@@ -17,7 +17,7 @@ const READ: Interest = Interest::READABLE;
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
 /// Adds `count` streams with a byte to read; the callback tells the context its number. Gives the peers.
-fn add_ready(reactor: &mut Reactor<Vec<usize>>, count: usize) -> Vec<UnixStream> {
+fn add_ready(reactor: &mut Reactor<'_, Vec<usize>>, count: usize) -> Vec<UnixStream> {
     let peers = (0..count).map(|i| {
         let (a, mut b) = streams();
         b.write_all(b"x").unwrap();
@@ -61,7 +61,7 @@ fn a_stop_in_a_callback_keeps_the_rest_for_the_next_run() {
             let (a, mut b) = streams();
             b.write_all(b"x").unwrap();
             peers.push(b);
-            let callback = move |reactor: &mut Reactor<Vec<usize>>, log: &mut Vec<usize>, _: &mut UnixStream, _| {
+            let callback = move |reactor: &mut Reactor<'_, Vec<usize>>, log: &mut Vec<usize>, _: &mut UnixStream, _| {
                 log.push(i);
                 reactor.stop();
             };
@@ -99,7 +99,7 @@ fn a_stop_in_a_callback_ends_a_dispatch_and_the_next_one_goes_on() {
 fn waiting_or_running_inside_a_callback_is_ebusy() {
     for_each_backend(|backend| {
         let mut reactor = Reactor::<u32>::with_backend(backend).unwrap();
-        let check = |reactor: &mut Reactor<u32>, calls: &mut u32| {
+        let check = |reactor: &mut Reactor<'_, u32>, calls: &mut u32| {
             assert_eq!(errno(reactor.run(calls)), libc::EBUSY);
             assert_eq!(errno(reactor.turn(calls, NOW)), libc::EBUSY);
             assert_eq!(errno(reactor.wait(NOW)), libc::EBUSY);
@@ -166,7 +166,7 @@ fn a_panic_in_a_callback_costs_its_source_alone() {
 fn a_reactor_may_be_replaced_inside_a_callback() {
     for_each_backend(|backend| {
         // The new one has sources under the very same tokens.
-        let kept: Rc<RefCell<Option<Reactor<Vec<usize>>>>> = Rc::default();
+        let kept: Rc<RefCell<Option<Reactor<'_, Vec<usize>>>>> = Rc::default();
         let mut other = Reactor::<Vec<usize>>::with_backend(backend).unwrap();
         let mut peers = add_ready(&mut other, 3);
         let mut reactor = Reactor::<Vec<usize>>::with_backend(backend).unwrap();
@@ -232,7 +232,7 @@ fn what_is_done_after_each_callback_may_remove_the_next() {
         (0..4).map(|i| reactor.timer_at(now, move |_, log: &mut Vec<usize>, _, _| log.push(i)).unwrap()).collect();
     let mut log = Vec::new();
     reactor.wait(Some(LONG)).unwrap();
-    let after = |reactor: &mut Reactor<Vec<usize>>, log: &mut Vec<usize>| {
+    let after = |reactor: &mut Reactor<'_, Vec<usize>>, log: &mut Vec<usize>| {
         assert!(!reactor.contains(tokens[log[0]]), "what ended with the callback is gone");
         reactor.remove(tokens[1]);
         if log.len() == 2 {
@@ -256,7 +256,7 @@ fn a_reactor_may_be_replaced_inside_a_timers_or_wakers_callback() {
             reactor
         };
         let mut reactor = Reactor::<Vec<u8>>::with_backend(backend).unwrap();
-        let in_timer = move |reactor: &mut Reactor<Vec<u8>>, log: &mut Vec<u8>, _, _| {
+        let in_timer = move |reactor: &mut Reactor<'static, Vec<u8>>, log: &mut Vec<u8>, _, _| {
             log.push(b'1');
             drop(std::mem::replace(reactor, fresh()));
         };
@@ -267,7 +267,7 @@ fn a_reactor_may_be_replaced_inside_a_timers_or_wakers_callback() {
         assert_eq!(log, b"1tw");
 
         let mut reactor = Reactor::<Vec<u8>>::with_backend(backend).unwrap();
-        let in_waker = move |reactor: &mut Reactor<Vec<u8>>, log: &mut Vec<u8>, _| {
+        let in_waker = move |reactor: &mut Reactor<'static, Vec<u8>>, log: &mut Vec<u8>, _| {
             log.push(b'2');
             drop(std::mem::replace(reactor, fresh()));
         };
@@ -283,9 +283,11 @@ fn a_reactor_may_be_replaced_inside_a_timers_or_wakers_callback() {
 fn a_reactor_that_was_swapped_away_keeps_the_timer_and_the_waker_whose_callback_did_it() {
     for_each_backend(|backend| {
         let mut spare = Reactor::<u32>::with_backend(backend).unwrap();
-        let kept: Rc<RefCell<Option<Reactor<u32>>>> = Rc::default();
+        let kept: Rc<RefCell<Option<Reactor<'static, u32>>>> = Rc::default();
         // Swaps the running reactor away at every call.
-        let swap = move |reactor: &mut Reactor<u32>, calls: &mut u32, place: &RefCell<Option<Reactor<u32>>>| {
+        let swap = move |reactor: &mut Reactor<'static, u32>,
+                         calls: &mut u32,
+                         place: &RefCell<Option<Reactor<'static, u32>>>| {
             *calls += 1;
             let other = Reactor::with_backend(backend).unwrap();
             *place.borrow_mut() = Some(std::mem::replace(reactor, other));
@@ -296,7 +298,7 @@ fn a_reactor_that_was_swapped_away_keeps_the_timer_and_the_waker_whose_callback_
         let once = spare.timer_at(Time::now(), |_, calls, _, _| *calls += 100).unwrap();
         let (_, waker) = spare.add_waker(move |r, calls, _| swap(r, calls, &in_waker)).unwrap();
         let mut calls = 0;
-        let turn = |reactor: Reactor<u32>, calls: &mut u32| {
+        let turn = |reactor: Reactor<'static, u32>, calls: &mut u32| {
             let mut reactor = reactor;
             reactor.turn(calls, Some(LONG)).unwrap();
             kept.take().unwrap_or(reactor)

@@ -66,11 +66,12 @@ fn a_callback_may_remove_its_own_source_which_is_dropped_after_it() {
         let ((a, _b), dropped) = (ready(), Rc::new(Cell::new(0)));
         let seen = dropped.clone();
         let mut reactor = Reactor::<()>::with_backend(backend).unwrap();
-        let callback = move |reactor: &mut Reactor<()>, _: &mut (), source: &mut Counted, event: fastsock::Event| {
-            assert!(reactor.remove(event.token()) && !reactor.remove(event.token()));
-            assert_eq!(seen.get(), 0);
-            assert_eq!(read_some(&mut source.0, 9).unwrap(), b"x", "usable until the return");
-        };
+        let callback =
+            move |reactor: &mut Reactor<'_, ()>, _: &mut (), source: &mut Counted, event: fastsock::Event| {
+                assert!(reactor.remove(event.token()) && !reactor.remove(event.token()));
+                assert_eq!(seen.get(), 0);
+                assert_eq!(read_some(&mut source.0, 9).unwrap(), b"x", "usable until the return");
+            };
         reactor.add(Counted(a, dropped.clone()), READ, Trigger::Level, callback).unwrap();
         reactor.run(&mut ()).unwrap();
         assert_eq!(dropped.get(), 1);
@@ -116,7 +117,7 @@ fn two_and_a_half_thousand_ready_sources_removed_by_the_first_are_not_called_and
             let (a, b) = ready();
             peers.push(b);
             let all = tokens.clone();
-            let callback = move |reactor: &mut Reactor<usize>, calls: &mut usize, _: &mut Counted, _| {
+            let callback = move |reactor: &mut Reactor<'_, usize>, calls: &mut usize, _: &mut Counted, _| {
                 *calls += 1;
                 for token in all.take() {
                     assert!(reactor.remove(token));
@@ -145,7 +146,7 @@ fn what_takes_the_place_of_a_removed_source_inside_a_batch_gets_none_of_its_even
             let (a, b) = ready();
             peers.push(b);
             let all = tokens.clone();
-            let callback = move |reactor: &mut Reactor<Vec<&'static str>>, log: &mut Vec<_>, _: &mut _, _| {
+            let callback = move |reactor: &mut Reactor<'_, Vec<&'static str>>, log: &mut Vec<_>, _: &mut _, _| {
                 log.push("first");
                 // The other is ready too, and its event is in this batch: its slot and number go to one that is not.
                 let other = all.borrow()[1 - i];
@@ -306,7 +307,7 @@ fn a_callback_whose_own_number_is_taken_again_inside_it_is_dropped_after_it() {
     let given = Rc::new(());
     let held = given.clone();
     let number = a.as_raw_fd();
-    let again = move |reactor: &mut Reactor<Vec<usize>>, log: &mut Vec<usize>, _| {
+    let again = move |reactor: &mut Reactor<'_, Vec<usize>>, log: &mut Vec<usize>, _| {
         replace(&number, &b);
         // SAFETY: the number stays open.
         unsafe { reactor.add_raw(number, READ, Trigger::Level, |_, log: &mut Vec<usize>, _| log.push(0)) }.unwrap();

@@ -22,7 +22,7 @@ fn they_fire_in_the_order_of_their_deadlines_and_never_early() {
         let start = Time::now();
         for ms in [5, 1, 3, 4, 2] {
             let deadline = start + MS * ms;
-            let callback = move |_: &mut Reactor<Log>, log: &mut Log, _, passed| {
+            let callback = move |_: &mut Reactor<'_, Log>, log: &mut Log, _, passed| {
                 assert!(Time::now() >= deadline, "early");
                 assert_eq!(passed, 1);
                 log.push(ms);

@@ -51,12 +51,12 @@ fn their_handler() -> usize {
     theirs as extern "C" fn(libc::c_int) as usize
 }
 
-fn log_as(name: char) -> impl FnMut(&mut Reactor<Log>, &mut Log, Token, u64) {
+fn log_as(name: char) -> impl FnMut(&mut Reactor<'_, Log>, &mut Log, Token, u64) {
     move |_, log, _, count| log.push((name, count))
 }
 
 /// One turn; a signal may interrupt its wait.
-fn turn(reactor: &mut Reactor<Log>, log: &mut Log) {
+fn turn(reactor: &mut Reactor<'_, Log>, log: &mut Log) {
     for _ in 0..100 {
         match reactor.turn(log, Some(LONG)) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -95,7 +95,7 @@ fn a_signal_from_elsewhere_ends_the_wait_of_a_run() {
     let _alone = alone();
     for_each_backend(|backend| {
         let mut reactor = Reactor::<u64>::with_backend(backend).unwrap();
-        let stop = |reactor: &mut Reactor<u64>, sum: &mut u64, token, count| {
+        let stop = |reactor: &mut Reactor<'_, u64>, sum: &mut u64, token, count| {
             *sum += count;
             reactor.remove(token);
         };
@@ -139,7 +139,7 @@ fn reactors_in_several_threads_each_get_the_signal() {
                 let watching = watching.clone();
                 std::thread::spawn(move || {
                     let mut reactor = Reactor::<u64>::with_backend(backend).unwrap();
-                    let count = |reactor: &mut Reactor<u64>, sum: &mut u64, token, count| {
+                    let count = |reactor: &mut Reactor<'_, u64>, sum: &mut u64, token, count| {
                         *sum += count;
                         reactor.remove(token);
                     };
@@ -219,7 +219,7 @@ fn a_watcher_may_remove_itself_and_the_next_in_its_callback() {
         let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
         let next: Arc<Mutex<Option<Token>>> = Arc::default();
         let inside = next.clone();
-        let remove = move |reactor: &mut Reactor<Log>, log: &mut Log, token: Token, count| {
+        let remove = move |reactor: &mut Reactor<'_, Log>, log: &mut Log, token: Token, count| {
             log.push(('a', count));
             assert!(reactor.remove(token) && !reactor.remove(token));
             assert!(reactor.remove(inside.lock().unwrap().unwrap()));

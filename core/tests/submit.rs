@@ -28,7 +28,7 @@ impl Drop for Guard {
 #[test]
 fn a_submitter_goes_to_any_thread_whatever_the_context_is() {
     fn goes_anywhere<T: Send + Sync + Clone>() {}
-    goes_anywhere::<Submitter<Rc<RefCell<u32>>>>();
+    goes_anywhere::<Submitter<'_, Rc<RefCell<u32>>>>();
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn under_stress_nothing_is_lost_and_each_thread_keeps_its_order() {
                 let submitter = first.clone();
                 std::thread::spawn(move || {
                     for i in 0..EACH {
-                        let job = move |_: &mut Reactor<_>, next: &mut [usize; THREADS]| {
+                        let job = move |_: &mut Reactor<'_, _>, next: &mut [usize; THREADS]| {
                             assert_eq!(next[thread], i);
                             next[thread] += 1;
                         };
@@ -110,7 +110,7 @@ fn under_stress_nothing_is_lost_and_each_thread_keeps_its_order() {
 
 #[test]
 fn a_closure_that_submits_itself_again_starves_nobody() {
-    fn again(submitter: Submitter<(u32, u32)>) {
+    fn again(submitter: Submitter<'static, (u32, u32)>) {
         let next = submitter.clone();
         submitter
             .submit(move |_, (runs, _)| {
@@ -123,7 +123,7 @@ fn a_closure_that_submits_itself_again_starves_nobody() {
         let mut reactor = Reactor::<(u32, u32)>::with_backend(backend).unwrap();
         let (a, mut b) = streams();
         b.write_all(b"x").unwrap();
-        let read = |_: &mut Reactor<_>, counts: &mut (u32, u32), _: &mut _, _| counts.1 += 1;
+        let read = |_: &mut Reactor<'_, _>, counts: &mut (u32, u32), _: &mut _, _| counts.1 += 1;
         reactor.add(a, Interest::READABLE, Trigger::Level, read).unwrap();
         again(reactor.submitter().unwrap());
         let mut counts = (0, 0);
@@ -217,7 +217,7 @@ fn after_the_reactors_death_the_closure_comes_back() {
 
 #[test]
 fn what_is_queued_when_the_reactor_dies_is_dropped_once_and_may_submit_in_its_destructor() {
-    struct Submits(Submitter<u32>, Arc<AtomicUsize>);
+    struct Submits(Submitter<'static, u32>, Arc<AtomicUsize>);
     impl Drop for Submits {
         fn drop(&mut self) {
             if self.0.submit(|_, _| {}).is_err() {
@@ -256,7 +256,7 @@ fn a_reactor_that_dies_while_others_submit_runs_drops_or_gives_back_every_closur
                         loop {
                             let guard = Guard(drops.clone());
                             made.fetch_add(1, Ordering::SeqCst);
-                            let job = move |_: &mut Reactor<usize>, runs: &mut usize| {
+                            let job = move |_: &mut Reactor<'_, usize>, runs: &mut usize| {
                                 *runs += 1;
                                 drop(guard);
                             };
@@ -288,7 +288,7 @@ fn a_reactor_may_be_replaced_inside_a_submitted_closure() {
         let mut reactor = Reactor::<Vec<u8>>::with_backend(backend).unwrap();
         let submitter = reactor.submitter().unwrap();
         // Reached through the context's thread alone: the closure itself is `Send`.
-        thread_local! { static OLD: RefCell<Option<Reactor<Vec<u8>>>> = const { RefCell::new(None) }; }
+        thread_local! { static OLD: RefCell<Option<Reactor<'static, Vec<u8>>>> = const { RefCell::new(None) }; }
         submitter
             .submit(move |reactor, log| {
                 log.push(1);

@@ -12,7 +12,7 @@ type Buffer = Vec<u8>;
 /// One receive and one send. The backlog is what a slow reader has still to get: while there is one, nothing more is
 /// received, so that memory stays bounded.
 fn echo(
-    reactor: &mut Reactor<Buffer>,
+    reactor: &mut Reactor<'_, Buffer>,
     buffer: &mut Buffer,
     stream: &mut TcpStream,
     backlog: &mut Vec<u8>,
@@ -44,7 +44,7 @@ fn main() -> io::Result<()> {
     let listener = Listener::bind(format!("{host}:{port}").parse().map_err(io::Error::other)?)?;
     println!("READY {:?}", listener.local_addr()?);
     let mut reactor = Reactor::new()?;
-    reactor.listen(listener, |reactor: &mut Reactor<Buffer>, _, connection| {
+    reactor.listen(listener, |reactor: &mut Reactor<'_, Buffer>, _, connection| {
         let (stream, mut backlog) = (TcpStream::from(connection?.into_fd()), Vec::new());
         stream.set_nodelay(true)?;
         reactor.add(stream, Interest::READABLE, Trigger::Level, move |reactor, buffer, stream, event| {

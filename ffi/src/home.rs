@@ -15,9 +15,9 @@ use crate::user::Last;
 pub struct fsock_loop {
     thread: Thread,
     /// The reactor, as it was allocated. For turns and the end only.
-    pub(crate) root: *mut Reactor<Turn>,
+    pub(crate) root: *mut Reactor<'static, Turn>,
     /// The way to the reactor now: `root`, or inside a callback what the reactor has lent to that; null once freed.
-    pub(crate) reactor: Cell<*mut Reactor<Turn>>,
+    pub(crate) reactor: Cell<*mut Reactor<'static, Turn>>,
     /// Code of C's is running that has to find the loop when it returns.
     pub(crate) busy: Cell<bool>,
     /// `fsock_loop_free` was called while busy.
@@ -33,7 +33,7 @@ pub struct fsock_loop {
 impl Handle for fsock_loop {}
 
 impl fsock_loop {
-    pub(crate) fn new(reactor: Reactor<Turn>) -> fsock_loop {
+    pub(crate) fn new(reactor: Reactor<'static, Turn>) -> fsock_loop {
         let root = Box::into_raw(Box::new(reactor));
         fsock_loop {
             thread: Thread::here(),
@@ -61,14 +61,17 @@ impl fsock_loop {
 
     /// Uses the reactor. The body calls nothing of C's.
     #[inline]
-    pub(crate) fn with<T>(&self, body: impl FnOnce(&mut Reactor<Turn>) -> T) -> Result<T> {
+    pub(crate) fn with<T>(&self, body: impl FnOnce(&mut Reactor<'static, Turn>) -> T) -> Result<T> {
         // SAFETY: the pointer is null or the only way to the reactor at this moment, and this is its thread.
         let reactor = unsafe { self.reactor.get().as_mut() }.ok_or(Code::CLOSED)?;
         Ok(body(reactor))
     }
 
     /// As [`with`](Self::with), for a body that registers something of C's: when it fails, C keeps what it gave.
-    pub(crate) fn register<T>(&self, body: impl FnOnce(&mut Reactor<Turn>) -> std::io::Result<T>) -> Result<T> {
+    pub(crate) fn register<T>(
+        &self,
+        body: impl FnOnce(&mut Reactor<'static, Turn>) -> std::io::Result<T>,
+    ) -> Result<T> {
         let before = self.buried.borrow().len();
         let result = self.with(body)?;
         if result.is_err() {

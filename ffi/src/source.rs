@@ -41,7 +41,7 @@ fn mode(flags: u32) -> Result<Mode> {
 }
 
 /// The source of that number, if there is one: not a timer, not a waker.
-fn source(reactor: &Reactor<Turn>, token: u64) -> Result<Token> {
+fn source(reactor: &Reactor<'static, Turn>, token: u64) -> Result<Token> {
     Token::from_bits(token).filter(|t| t.is_source() && reactor.contains(*t)).ok_or(Code::STALE)
 }
 
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn fsock_add(
         let place = unsafe { handle::out(token) }?;
         let (interest, mode) = (event::interest(interest)?, mode(flags)?);
         let added = home.with(|reactor| {
-            let push = |reactor: &mut Reactor<Turn>, turn: &mut Turn, event| turn.push(reactor, event);
+            let push = |reactor: &mut Reactor<'static, Turn>, turn: &mut Turn, event| turn.push(reactor, event);
             // SAFETY: the descriptor stays open until it is removed, by the header's contract.
             unsafe { reactor.add_raw(fd, interest, mode, push) }
         })?;
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn fsock_add_callback(
         let (interest, mode) = (event::interest(interest)?, mode(flags)?);
         let added = home.register(|reactor| {
             let user = User::new(home, user, drop);
-            let ready = move |reactor: &mut Reactor<Turn>, turn: &mut Turn, event: fastsock::Event| {
+            let ready = move |reactor: &mut Reactor<'static, Turn>, turn: &mut Turn, event: fastsock::Event| {
                 let (token, ready) = (event.token().to_bits(), event.ready().bits());
                 // SAFETY: the function and its argument came together from C, and drop was not called yet.
                 turn.call(reactor, |r#loop| unsafe { callback(r#loop, token, ready, user.data()) });

@@ -39,7 +39,7 @@ fn repeat(period: i64, flags: u32) -> Result<Repeat> {
 }
 
 /// The timer of that number, if there is one: not a source, not a waker.
-fn timer(reactor: &Reactor<Turn>, token: u64) -> Result<Token> {
+fn timer(reactor: &Reactor<'static, Turn>, token: u64) -> Result<Token> {
     Token::from_bits(token).filter(|t| t.is_timer() && reactor.contains(*t)).ok_or(Code::STALE)
 }
 
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn fsock_timer_start(
         let (after, repeat) = (nanos(after_ns)?, repeat(period_ns, flags)?);
         let started = home.register(|reactor| {
             let user = User::new(home, user, drop);
-            let due = move |reactor: &mut Reactor<Turn>, turn: &mut Turn, token: Token, passed| {
+            let due = move |reactor: &mut Reactor<'static, Turn>, turn: &mut Turn, token: Token, passed| {
                 let token = token.to_bits();
                 // SAFETY: the function and its argument came together from C, and drop was not called yet.
                 turn.call(reactor, |r#loop| unsafe { callback(r#loop, token, passed, user.data()) });

@@ -37,7 +37,7 @@ impl Turn {
     /// Takes an event that has no callback. One that has no place either is kept for the next wait, and the
     /// dispatch ends there: what was harvested with it stays in the reactor.
     #[inline]
-    pub(crate) fn push(&mut self, reactor: &mut Reactor<Turn>, event: Event) {
+    pub(crate) fn push(&mut self, reactor: &mut Reactor<'static, Turn>, event: Event) {
         if self.len < self.room {
             // SAFETY: below the array's length, as promised to `into_array`.
             unsafe { self.out.add(self.len).write(event.into()) };
@@ -51,7 +51,7 @@ impl Turn {
 
     /// Calls into C, from where this loop is used through `reactor` until the call returns.
     #[inline]
-    pub(crate) fn call(&self, reactor: &mut Reactor<Turn>, callback: impl FnOnce(*mut fsock_loop)) {
+    pub(crate) fn call(&self, reactor: &mut Reactor<'static, Turn>, callback: impl FnOnce(*mut fsock_loop)) {
         // SAFETY: the loop is alive for the whole turn: `fsock_loop_free` only marks it while it is busy.
         let home = unsafe { &*self.home };
         home.reactor.set(reactor);
@@ -61,7 +61,7 @@ impl Turn {
     /// After a callback: what it has removed, itself included, is given back before the next one is chosen, for the
     /// drop functions may remove that one or free the loop.
     #[inline]
-    fn after(&self, reactor: &mut Reactor<Turn>) {
+    fn after(&self, reactor: &mut Reactor<'static, Turn>) {
         // SAFETY: as in `call`.
         let home = unsafe { &*self.home };
         if home.has_buried() && !home.freed.get() {

@@ -49,7 +49,7 @@ impl Drop for Seat {
 }
 
 impl Seat {
-    fn woken(&self, reactor: &mut Reactor<Turn>, turn: &Turn, token: Token, callback: fsock_waker_callback) {
+    fn woken(&self, reactor: &mut Reactor<'static, Turn>, turn: &Turn, token: Token, callback: fsock_waker_callback) {
         if self.shared.retired.load(Ordering::Acquire) {
             // Its own callback is running, this one: it is dropped, and buried, when this has returned.
             reactor.remove(token);

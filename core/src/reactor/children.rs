@@ -5,7 +5,7 @@ use super::Reactor;
 use crate::sys::child;
 use crate::{Interest, Token, Trigger};
 
-impl<C> Reactor<C> {
+impl<'fd, C> Reactor<'fd, C> {
     /// Calls back once when this child process ends, with how: its exit code, or the signal that killed it. Also for one
     /// that has ended already and was not waited for. Its number comes from [`Child::id`](std::process::Child::id) or
     /// fork(2).
@@ -36,8 +36,8 @@ impl<C> Reactor<C> {
     /// [`reinit`](Self::reinit). `EINVAL`: 0, or no process number. `EOPNOTSUPP`: before Linux 5.4, or elsewhere. `EMFILE` and the like.
     pub fn child<F>(&mut self, pid: u32, callback: F) -> io::Result<Token>
     where
-        F: FnOnce(&mut Reactor<C>, &mut C, Token, io::Result<ExitStatus>) + 'static,
-        C: 'static,
+        F: FnOnce(&mut Reactor<'fd, C>, &mut C, Token, io::Result<ExitStatus>) + 'fd,
+        C: 'fd,
     {
         let fd = child::open(pid)?;
         let mut callback = Some(callback);

@@ -6,7 +6,7 @@ use super::handler::Handler;
 use super::{Called, Reactor, Turn};
 use crate::{Event, Time, Token};
 
-impl<C> Reactor<C> {
+impl<'fd, C> Reactor<'fd, C> {
     /// Calls back for all that the last [`wait`](Self::wait) harvested and for the timers due now; never blocks. Returns the
     /// number of callbacks called, submitted closures included. Ends early after [`stop`](Self::stop); the rest waits for
     /// the next call.
@@ -62,7 +62,7 @@ impl<C> Reactor<C> {
         }
     }
 
-    fn deliver(&mut self, context: &mut C, turn: &mut Turn<C>, mut after: impl FnMut(&mut Self, &mut C)) -> usize {
+    fn deliver(&mut self, context: &mut C, turn: &mut Turn<'fd, C>, mut after: impl FnMut(&mut Self, &mut C)) -> usize {
         let mut count = 0;
         match turn.running.left_over.take() {
             None => {}
@@ -112,7 +112,12 @@ impl<C> Reactor<C> {
 
     /// What is to be done after a callback, unless that has put another reactor here.
     #[inline]
-    pub(super) fn follow_up(&mut self, context: &mut C, turn: &Turn<C>, after: &mut impl FnMut(&mut Self, &mut C)) {
+    pub(super) fn follow_up(
+        &mut self,
+        context: &mut C,
+        turn: &Turn<'fd, C>,
+        after: &mut impl FnMut(&mut Self, &mut C),
+    ) {
         if self.is_same(turn) {
             after(self, context);
         }
@@ -120,18 +125,18 @@ impl<C> Reactor<C> {
 
     /// Neither stopped nor replaced by a callback.
     #[inline]
-    pub(super) fn goes_on(&self, turn: &Turn<C>) -> bool {
+    pub(super) fn goes_on(&self, turn: &Turn<'fd, C>) -> bool {
         !self.stopped && self.is_same(turn)
     }
 
     /// Whether this is still the reactor whose dispatch runs.
     #[inline]
-    pub(super) fn is_same(&self, turn: &Turn<C>) -> bool {
+    pub(super) fn is_same(&self, turn: &Turn<'fd, C>) -> bool {
         Rc::ptr_eq(&self.dispatching, &turn.running)
     }
 
     #[inline]
-    fn deliver_event(&mut self, event: Event, context: &mut C, turn: &mut Turn<C>) -> bool {
+    fn deliver_event(&mut self, event: Event, context: &mut C, turn: &mut Turn<'fd, C>) -> bool {
         let token = event.token();
         // Removed since the wait, by an earlier callback?
         if !self.poller.contains(token) {
@@ -152,7 +157,7 @@ impl<C> Reactor<C> {
 
     /// After its callback, unless that has removed it.
     #[inline]
-    fn put_back(&mut self, token: Token, handler: Box<dyn Handler<C>>) {
+    fn put_back(&mut self, token: Token, handler: Box<dyn Handler<'fd, C> + 'fd>) {
         if self.poller.contains(token) {
             self.handlers[token.slot() as usize] = Some(handler);
         }

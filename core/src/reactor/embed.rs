@@ -19,7 +19,7 @@ pub(super) struct Embedded {
     generation: u32,
 }
 
-impl<C> Reactor<C> {
+impl<'fd, C> Reactor<'fd, C> {
     /// When the next timer is due: how long a host with a wait of its own may sleep. A time in the past: something that
     /// was harvested, or is due, waits for [`dispatch`](Self::dispatch) already. `None`: no timer is set.
     pub fn next_deadline(&self) -> Option<Time> {

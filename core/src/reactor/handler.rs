@@ -3,8 +3,8 @@ use std::any::Any;
 use crate::{Event, Reactor};
 
 /// A source and its callback, with their types forgotten.
-pub(super) trait Handler<C> {
-    fn ready(&mut self, reactor: &mut Reactor<C>, context: &mut C, event: Event);
+pub(super) trait Handler<'fd, C> {
+    fn ready(&mut self, reactor: &mut Reactor<'fd, C>, context: &mut C, event: Event);
     /// The source alone, boxed.
     fn into_source(self: Box<Self>) -> Box<dyn Any>;
     fn source_is(&self, id: std::any::TypeId) -> bool;
@@ -15,13 +15,13 @@ pub(super) struct Bound<S, F> {
     pub(super) callback: F,
 }
 
-impl<C, S, F> Handler<C> for Bound<S, F>
+impl<'fd, C, S, F> Handler<'fd, C> for Bound<S, F>
 where
     S: 'static,
-    F: FnMut(&mut Reactor<C>, &mut C, &mut S, Event) + 'static,
+    F: FnMut(&mut Reactor<'fd, C>, &mut C, &mut S, Event) + 'fd,
 {
     #[inline]
-    fn ready(&mut self, reactor: &mut Reactor<C>, context: &mut C, event: Event) {
+    fn ready(&mut self, reactor: &mut Reactor<'fd, C>, context: &mut C, event: Event) {
         (self.callback)(reactor, context, &mut self.source, event);
     }
 

@@ -33,7 +33,7 @@ impl Measure {
     }
 }
 
-impl<C> Reactor<C> {
+impl<'fd, C> Reactor<'fd, C> {
     /// Begins, or ends, to measure [`Stats::idle`](crate::Stats::idle) and
     /// [`Stats::longest_callback`](crate::Stats::longest_callback). Off at first: it costs two looks at the clock (some 20 ns
     /// each) for each wait and each callback.

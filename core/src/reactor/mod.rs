@@ -34,6 +34,8 @@ use wakers::Notify;
 /// Calls back when sources are ready, timers are due, wakers are used, signals come or children end. One thread; the
 /// only lock is that of a [`Submitter`]'s queue.
 ///
+/// `'fd` is what its sources and callbacks may borrow: they are the reactor's own, or live longer than it does (as the
+/// descriptors of a [`Poller`] do). It is mostly inferred; `Reactor<'static, C>` borrows nothing and goes anywhere.
 /// `C` is a context of the caller's that every callback gets as `&mut C` (use `()` when there is none). Callbacks
 /// also get the reactor itself, and may add, modify and remove anything, their own source included; a second
 /// `run` from inside is an error (`EBUSY`). What a callback removes gets no further callback, not even for an event
@@ -59,7 +61,7 @@ use wakers::Notify;
 /// fn main() -> std::io::Result<()> {
 ///     let mut reactor = Reactor::new()?;
 ///     let listener = Listener::bind("127.0.0.1:7777".parse().unwrap())?;
-///     reactor.listen(listener, |reactor: &mut Reactor<()>, _, connection| {
+///     reactor.listen(listener, |reactor: &mut Reactor<'_, ()>, _, connection| {
 ///         let stream = TcpStream::from(connection?.into_fd());
 ///         reactor.add(stream, Interest::READABLE, Trigger::Level, |reactor, _, stream, event| {
 ///             let mut buffer = [0; 4096];
@@ -74,21 +76,21 @@ use wakers::Notify;
 ///     reactor.run(&mut ())
 /// }
 /// ```
-pub struct Reactor<C> {
-    jobs: Jobs<C>,
+pub struct Reactor<'fd, C> {
+    jobs: Jobs<'fd, C>,
     // Dropped in this order: the sources close before the set that watches them.
-    handlers: Vec<Option<Box<dyn Handler<C>>>>,
-    timers: TimerQueue<Timer<C>>,
-    notifies: Slab<Notify<C>>,
-    signals: Signals<C>,
-    poller: Poller<'static>,
+    handlers: Vec<Option<Box<dyn Handler<'fd, C> + 'fd>>>,
+    timers: TimerQueue<Timer<'fd, C>>,
+    notifies: Slab<Notify<'fd, C>>,
+    signals: Signals<'fd, C>,
+    poller: Poller<'fd>,
     embedded: Option<Embedded>,
     /// What the last wait harvested, and how far dispatch has come.
     events: Vec<Event>,
     cursor: usize,
     due: Vec<Token>,
     due_cursor: usize,
-    dispatching: Rc<Running<C>>,
+    dispatching: Rc<Running<'fd, C>>,
     stopped: bool,
     timers_fired: u64,
     accept_failures: u64,
@@ -97,29 +99,29 @@ pub struct Reactor<C> {
 
 /// What a reactor shares with its dispatch: a callback has `&mut Reactor` and may move the reactor elsewhere, with another
 /// in its place.
-struct Running<C> {
+struct Running<'fd, C> {
     /// Whether callbacks are being called.
     now: Cell<bool>,
     /// What moved the reactor away when it was called: it goes back to its place in the reactor's next dispatch.
-    left_over: Cell<Option<Called<C>>>,
+    left_over: Cell<Option<Called<'fd, C>>>,
 }
 
 /// One dispatch.
-struct Turn<C> {
-    running: Rc<Running<C>>,
-    called: Option<Called<C>>,
+struct Turn<'fd, C> {
+    running: Rc<Running<'fd, C>>,
+    called: Option<Called<'fd, C>>,
 }
 
 /// A callback that is being called, out of its place meanwhile: it may remove itself, and may reach everything else in
 /// the reactor. Kept where a panic does not drop it before the kernel has let go of its source.
-enum Called<C> {
-    Source(Token, Box<dyn Handler<C>>),
-    Timer(Token, timers::Callback<C>),
-    Waker(Token, wakers::Callback<C>),
-    Signal(Token, signals::Callback<C>),
+enum Called<'fd, C> {
+    Source(Token, Box<dyn Handler<'fd, C> + 'fd>),
+    Timer(Token, timers::Callback<'fd, C>),
+    Waker(Token, wakers::Callback<'fd, C>),
+    Signal(Token, signals::Callback<'fd, C>),
 }
 
-impl<C> Called<C> {
+impl<'fd, C> Called<'fd, C> {
     fn token(&self) -> Token {
         match *self {
             Called::Source(token, _) | Called::Timer(token, _) | Called::Waker(token, _) | Called::Signal(token, _) => {
@@ -129,12 +131,12 @@ impl<C> Called<C> {
     }
 }
 
-impl<C> Reactor<C> {
+impl<'fd, C> Reactor<'fd, C> {
     /// A reactor on the backend that [`Backend::from_env`] names.
     ///
     /// # Errors
     /// As [`Poller::new`].
-    pub fn new() -> io::Result<Reactor<C>> {
+    pub fn new() -> io::Result<Reactor<'fd, C>> {
         Reactor::with_backend(Backend::from_env()?)
     }
 
@@ -142,7 +144,7 @@ impl<C> Reactor<C> {
     ///
     /// # Errors
     /// As [`Poller::with_backend`].
-    pub fn with_backend(backend: Backend) -> io::Result<Reactor<C>> {
+    pub fn with_backend(backend: Backend) -> io::Result<Reactor<'fd, C>> {
         Ok(Reactor {
             jobs: Jobs::new(),
             handlers: Vec::new(),
@@ -304,7 +306,7 @@ impl<C> Reactor<C> {
     }
 }
 
-impl<C> fmt::Debug for Reactor<C> {
+impl<'fd, C> fmt::Debug for Reactor<'fd, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reactor").field("poller", &self.poller).field("timers", &self.timers.len()).finish()
     }

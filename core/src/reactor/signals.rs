@@ -6,25 +6,25 @@ use crate::slab::Slab;
 use crate::sys::signal;
 use crate::token::Kind;
 
-pub(super) type Callback<C> = Box<dyn FnMut(&mut Reactor<C>, &mut C, Token, u64)>;
+pub(super) type Callback<'fd, C> = Box<dyn FnMut(&mut Reactor<'fd, C>, &mut C, Token, u64) + 'fd>;
 
-struct Watch<C> {
+struct Watch<'fd, C> {
     signum: i32,
     /// How often the signal came and was not yet told.
     pending: u64,
     /// `None` while it runs.
-    callback: Option<Callback<C>>,
+    callback: Option<Callback<'fd, C>>,
 }
 
 /// The signals that a reactor watches.
-pub(super) struct Signals<C> {
-    watches: Slab<Watch<C>>,
+pub(super) struct Signals<'fd, C> {
+    watches: Slab<Watch<'fd, C>>,
     /// Not there before the first is watched, nor after the last.
     system: Option<signal::Signals>,
 }
 
-impl<C> Signals<C> {
-    pub(super) fn new() -> Signals<C> {
+impl<'fd, C> Signals<'fd, C> {
+    pub(super) fn new() -> Signals<'fd, C> {
         Signals { watches: Slab::new(Kind::Signal), system: None }
     }
 
@@ -66,7 +66,7 @@ impl<C> Signals<C> {
     }
 }
 
-impl<C> Reactor<C> {
+impl<'fd, C> Reactor<'fd, C> {
     /// Calls back when this process gets a signal, instead of what the signal did before; sigaction(2) with `SA_RESTART`.
     ///
     /// The callback runs in a dispatch, as every other, so that it may do anything; it gets its token and how
@@ -96,7 +96,7 @@ impl<C> Reactor<C> {
     /// [`reinit`](Self::reinit).
     pub fn signal<F>(&mut self, signum: i32, callback: F) -> io::Result<Token>
     where
-        F: FnMut(&mut Reactor<C>, &mut C, Token, u64) + 'static,
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, u64) + 'fd,
     {
         let waker = self.poller.waker()?;
         // What came before is not for the newcomer.
@@ -116,7 +116,7 @@ impl<C> Reactor<C> {
     pub(super) fn tell_signals(
         &mut self,
         context: &mut C,
-        turn: &mut Turn<C>,
+        turn: &mut Turn<'fd, C>,
         after: &mut impl FnMut(&mut Self, &mut C),
     ) -> usize {
         let mut count = 0;
@@ -143,7 +143,7 @@ impl<C> Reactor<C> {
         count
     }
 
-    pub(super) fn put_signal_back(&mut self, token: Token, callback: Callback<C>) {
+    pub(super) fn put_signal_back(&mut self, token: Token, callback: Callback<'fd, C>) {
         if let Some(watch) = self.signals.watches.get_mut(token) {
             watch.callback = Some(callback);
         }

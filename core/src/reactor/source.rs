@@ -40,7 +40,7 @@ impl<S> From<AddError<S>> for io::Error {
     }
 }
 
-impl<C> Reactor<C> {
+impl<'fd, C> Reactor<'fd, C> {
     /// Watches a source, which the reactor owns from now on, and calls back when it is ready.
     ///
     /// The source's descriptor is asked for once, here: the callback may use the source, but must not put another in its
@@ -58,8 +58,8 @@ impl<C> Reactor<C> {
     ) -> Result<Token, AddError<S>>
     where
         S: AsFd + 'static,
-        F: FnMut(&mut Reactor<C>, &mut C, &mut S, Event) + 'static,
-        C: 'static,
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, &mut S, Event) + 'fd,
+        C: 'fd,
     {
         let fd = source.as_fd().as_raw_fd();
         // SAFETY: the source owns the descriptor and lives in `handlers`, from where it is dropped only after the
@@ -70,6 +70,68 @@ impl<C> Reactor<C> {
                 Ok(token)
             }
             Err(error) => Err(AddError { source, error }),
+        }
+    }
+
+    /// As [`add`](Self::add), for a source that need not be the reactor's own: a reference to it, or a
+    /// [`BorrowedFd`](std::os::fd::BorrowedFd), or whatever else lives at least as long as the reactor. It cannot be had
+    /// back by [`take`](Self::take).
+    ///
+    /// ```
+    /// use fastsock::{Interest, Reactor, Trigger};
+    /// use std::io::{Read, Write};
+    /// # fn main() -> std::io::Result<()> {
+    /// // Before the reactor, so that it outlives it.
+    /// let (here, mut there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut reactor = Reactor::<String>::new()?;
+    /// reactor.add_borrowed(&here, Interest::READABLE, Trigger::Level, |_, text, stream, _| {
+    ///     let mut buffer = [0; 100];
+    ///     let n = stream.read(&mut buffer).unwrap();
+    ///     text.push_str(&String::from_utf8_lossy(&buffer[..n]));
+    /// })?;
+    /// there.write_all(b"hello")?;
+    /// let mut text = String::new();
+    /// reactor.turn(&mut text, None)?;
+    /// assert_eq!(text, "hello");
+    /// (&here).write_all(b"it is ours still")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A source that would be closed before the reactor is does not compile:
+    ///
+    /// ```compile_fail,E0597
+    /// # use fastsock::{Interest, Reactor, Trigger};
+    /// let mut reactor = Reactor::<()>::new().unwrap();
+    /// {
+    ///     let (here, _there) = std::os::unix::net::UnixStream::pair().unwrap();
+    ///     reactor.add_borrowed(&here, Interest::READABLE, Trigger::Level, |_, _, _, _| {}).unwrap();
+    /// }
+    /// reactor.run(&mut ()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub fn add_borrowed<S, F>(
+        &mut self,
+        source: S,
+        interest: Interest,
+        mode: impl Into<Mode>,
+        mut callback: F,
+    ) -> io::Result<Token>
+    where
+        S: AsFd + 'fd,
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, &mut S, Event) + 'fd,
+        C: 'fd,
+    {
+        let fd = source.as_fd().as_raw_fd();
+        let mut source = source;
+        // SAFETY: the source, which the callback keeps, holds the descriptor open; the callback is dropped only after the
+        // poller has let go of it (or after the poller itself).
+        unsafe {
+            self.add_raw(fd, interest, mode, move |reactor, context, event| {
+                callback(reactor, context, &mut source, event)
+            })
         }
     }
 
@@ -88,18 +150,18 @@ impl<C> Reactor<C> {
         mut callback: F,
     ) -> io::Result<Token>
     where
-        F: FnMut(&mut Reactor<C>, &mut C, Event) + 'static,
-        C: 'static,
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, Event) + 'fd,
+        C: 'fd,
     {
         // SAFETY: promised by the caller.
         let (token, evicted) = unsafe { self.poller.replace_raw(fd, interest, mode) }?;
-        let callback = move |r: &mut Reactor<C>, c: &mut C, _: &mut (), e: Event| callback(r, c, e);
+        let callback = move |r: &mut Reactor<'fd, C>, c: &mut C, _: &mut (), e: Event| callback(r, c, e);
         self.put_handler(token, Box::new(Bound { source: (), callback }), evicted);
         Ok(token)
     }
 
     /// `evicted`: the source that was known by the same number until now; what was given with it is dropped.
-    fn put_handler(&mut self, token: Token, handler: Box<dyn Handler<C>>, evicted: Option<Token>) {
+    fn put_handler(&mut self, token: Token, handler: Box<dyn Handler<'fd, C> + 'fd>, evicted: Option<Token>) {
         let slot = token.slot() as usize;
         if self.handlers.len() <= slot {
             self.handlers.resize_with(slot + 1, || None);
@@ -121,8 +183,8 @@ impl<C> Reactor<C> {
     /// As [`add`](Self::add).
     pub fn listen<F>(&mut self, listener: Listener, mut callback: F) -> Result<Token, AddError<Listener>>
     where
-        F: FnMut(&mut Reactor<C>, &mut C, io::Result<Accepted>) -> io::Result<()> + 'static,
-        C: 'static,
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, io::Result<Accepted>) -> io::Result<()> + 'fd,
+        C: 'fd,
     {
         self.add(listener, Interest::READABLE, Trigger::Level, move |reactor, context, listener, event| {
             let token = event.token();
@@ -138,7 +200,7 @@ impl<C> Reactor<C> {
                     Ok(Accept::WouldBlock) => return,
                     Ok(Accept::Paused(until)) => {
                         reactor.accept_failures += 1;
-                        let resume = move |reactor: &mut Reactor<C>, _: &mut C, timer, _| {
+                        let resume = move |reactor: &mut Reactor<'fd, C>, _: &mut C, timer, _| {
                             // Fails for a listener removed meanwhile; or for want of memory, and then tries again.
                             if reactor.poller.resume(token).is_err() && reactor.contains(token) {
                                 let _ = reactor.rearm_timer(timer, RESUME_AGAIN);

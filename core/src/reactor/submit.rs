@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Reactor, Turn};
 use crate::{Waker, error};
 
-type Job<C> = Box<dyn FnOnce(&mut Reactor<C>, &mut C) + Send>;
+type Job<'fd, C> = Box<dyn FnOnce(&mut Reactor<'fd, C>, &mut C) + Send + 'fd>;
 
 /// What a reactor and its submitters share.
-struct Queue<C> {
+struct Queue<'fd, C> {
     /// `None` after the reactor's death.
-    jobs: Mutex<Option<Vec<Job<C>>>>,
+    jobs: Mutex<Option<Vec<Job<'fd, C>>>>,
     /// How many submitters there are: the reactor runs on while work may come.
     submitters: AtomicUsize,
 }
 
-impl<C> Queue<C> {
+impl<'fd, C> Queue<'fd, C> {
     /// No code of the user's runs under this lock, so that a poisoned one is still whole.
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<Job<C>>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Job<'fd, C>>>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -45,12 +45,12 @@ impl<C> Queue<C> {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Submitter<C> {
-    queue: Arc<Queue<C>>,
+pub struct Submitter<'fd, C> {
+    queue: Arc<Queue<'fd, C>>,
     waker: Waker,
 }
 
-impl<C> Submitter<C> {
+impl<'fd, C> Submitter<'fd, C> {
     /// Runs the closure on the reactor's thread, in one of its next dispatches; never in this call. Closures that one
     /// thread submits run in the order in which it did so. What was written to memory before is visible to the
     /// closure.
@@ -65,7 +65,7 @@ impl<C> Submitter<C> {
     /// `ESHUTDOWN`: the reactor has been dropped. The closure comes back in the error.
     pub fn submit<F>(&self, job: F) -> Result<(), SubmitError<F>>
     where
-        F: FnOnce(&mut Reactor<C>, &mut C) + Send + 'static,
+        F: FnOnce(&mut Reactor<'fd, C>, &mut C) + Send + 'fd,
     {
         // Allocated outside of the lock.
         let job = Box::new(job);
@@ -82,14 +82,14 @@ impl<C> Submitter<C> {
     }
 }
 
-impl<C> Clone for Submitter<C> {
-    fn clone(&self) -> Submitter<C> {
+impl<'fd, C> Clone for Submitter<'fd, C> {
+    fn clone(&self) -> Submitter<'fd, C> {
         self.queue.submitters.fetch_add(1, Ordering::Relaxed);
         Submitter { queue: self.queue.clone(), waker: self.waker.clone() }
     }
 }
 
-impl<C> Drop for Submitter<C> {
+impl<'fd, C> Drop for Submitter<'fd, C> {
     fn drop(&mut self) {
         if self.queue.submitters.fetch_sub(1, Ordering::AcqRel) == 1 {
             // The reactor may have been waiting for us alone.
@@ -98,7 +98,7 @@ impl<C> Drop for Submitter<C> {
     }
 }
 
-impl<C> fmt::Debug for Submitter<C> {
+impl<'fd, C> fmt::Debug for Submitter<'fd, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Submitter")
     }
@@ -133,14 +133,14 @@ impl<F> From<SubmitError<F>> for io::Error {
 }
 
 /// The reactor's end of the queue.
-pub(super) struct Jobs<C> {
-    queue: Option<Arc<Queue<C>>>,
+pub(super) struct Jobs<'fd, C> {
+    queue: Option<Arc<Queue<'fd, C>>>,
     /// Taken off the queue to be run in the dispatch that has begun, or in the next if that ends early.
-    taken: VecDeque<Job<C>>,
+    taken: VecDeque<Job<'fd, C>>,
 }
 
-impl<C> Jobs<C> {
-    pub(super) fn new() -> Jobs<C> {
+impl<'fd, C> Jobs<'fd, C> {
+    pub(super) fn new() -> Jobs<'fd, C> {
         Jobs { queue: None, taken: VecDeque::new() }
     }
 
@@ -163,7 +163,7 @@ impl<C> Jobs<C> {
     }
 }
 
-impl<C> Drop for Jobs<C> {
+impl<'fd, C> Drop for Jobs<'fd, C> {
     fn drop(&mut self) {
         // Dropped outside of the lock: a closure's destructor may submit.
         let queued = self.queue.as_ref().and_then(|queue| queue.lock().take());
@@ -171,13 +171,13 @@ impl<C> Drop for Jobs<C> {
     }
 }
 
-impl<C> Reactor<C> {
+impl<'fd, C> Reactor<'fd, C> {
     /// A handle by which any thread runs closures on this reactor's. [`run`](Self::run) goes on for as long as there
     /// is one (or until [`stop`](Self::stop)).
     ///
     /// # Errors
     /// `EMFILE` and the like from eventfd(2), the first time. `ECHILD`: see [`reinit`](Self::reinit).
-    pub fn submitter(&mut self) -> io::Result<Submitter<C>> {
+    pub fn submitter(&mut self) -> io::Result<Submitter<'fd, C>> {
         let waker = self.poller.waker()?;
         let queue = self.jobs.queue.get_or_insert_with(|| {
             Arc::new(Queue { jobs: Mutex::new(Some(Vec::new())), submitters: AtomicUsize::new(0) })
@@ -190,7 +190,7 @@ impl<C> Reactor<C> {
     pub(super) fn run_jobs(
         &mut self,
         context: &mut C,
-        turn: &Turn<C>,
+        turn: &Turn<'fd, C>,
         after: &mut impl FnMut(&mut Self, &mut C),
     ) -> usize {
         let mut count = 0;

@@ -5,16 +5,16 @@ use super::{Called, Reactor, Turn};
 use crate::time::nanos;
 use crate::{Repeat, Time, Token, error};
 
-pub(super) type Callback<C> = Box<dyn FnMut(&mut Reactor<C>, &mut C, Token, u64)>;
+pub(super) type Callback<'fd, C> = Box<dyn FnMut(&mut Reactor<'fd, C>, &mut C, Token, u64) + 'fd>;
 
-pub(super) struct Timer<C> {
+pub(super) struct Timer<'fd, C> {
     deadline: Time,
     repeat: Repeat,
     /// `None` while it runs.
-    callback: Option<Callback<C>>,
+    callback: Option<Callback<'fd, C>>,
 }
 
-impl<C> Reactor<C> {
+impl<'fd, C> Reactor<'fd, C> {
     /// Calls back once, `after` from now: never early, and as late as the callbacks before it make it.
     ///
     /// The callback gets the timer's token and the number of deadlines that have passed (1 for a one-shot). A one-shot
@@ -24,7 +24,7 @@ impl<C> Reactor<C> {
     /// `ENOSPC` at 2^30 timers.
     pub fn timer<F>(&mut self, after: Duration, callback: F) -> io::Result<Token>
     where
-        F: FnMut(&mut Reactor<C>, &mut C, Token, u64) + 'static,
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, u64) + 'fd,
     {
         self.timer_at(Time::now() + after, callback)
     }
@@ -35,7 +35,7 @@ impl<C> Reactor<C> {
     /// `ENOSPC` at 2^30 timers.
     pub fn timer_at<F>(&mut self, deadline: Time, callback: F) -> io::Result<Token>
     where
-        F: FnMut(&mut Reactor<C>, &mut C, Token, u64) + 'static,
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, u64) + 'fd,
     {
         self.timer_repeating(deadline, Repeat::Once, callback)
     }
@@ -46,7 +46,7 @@ impl<C> Reactor<C> {
     /// `ENOSPC` at 2^30 timers.
     pub fn timer_repeating<F>(&mut self, first: Time, repeat: Repeat, callback: F) -> io::Result<Token>
     where
-        F: FnMut(&mut Reactor<C>, &mut C, Token, u64) + 'static,
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, u64) + 'fd,
     {
         let timer = Timer { deadline: first, repeat, callback: Some(Box::new(callback)) };
         let token = self.timers.insert(first, timer)?;
@@ -67,7 +67,7 @@ impl<C> Reactor<C> {
     }
 
     /// Fires a timer, unless it was cancelled or set anew since it became due.
-    pub(super) fn fire(&mut self, token: Token, context: &mut C, turn: &mut Turn<C>) -> bool {
+    pub(super) fn fire(&mut self, token: Token, context: &mut C, turn: &mut Turn<'fd, C>) -> bool {
         if !self.timers.is_due(token) {
             return false;
         }
@@ -101,7 +101,7 @@ impl<C> Reactor<C> {
         true
     }
 
-    pub(super) fn put_timer_back(&mut self, token: Token, callback: Callback<C>) {
+    pub(super) fn put_timer_back(&mut self, token: Token, callback: Callback<'fd, C>) {
         // Cancelled by its own callback: then `callback` is dropped here.
         let Some(timer) = self.timers.get_mut(token) else { return };
         timer.callback = Some(callback);

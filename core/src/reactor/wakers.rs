@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Called, Reactor, Turn};
 use crate::{Token, Waker};
 
-pub(super) type Callback<C> = Box<dyn FnMut(&mut Reactor<C>, &mut C, Token)>;
+pub(super) type Callback<'fd, C> = Box<dyn FnMut(&mut Reactor<'fd, C>, &mut C, Token) + 'fd>;
 
 /// One callback behind the reactor's only waking descriptor.
-pub(super) struct Notify<C> {
+pub(super) struct Notify<'fd, C> {
     asked: Arc<AtomicBool>,
-    callback: Option<Callback<C>>,
+    callback: Option<Callback<'fd, C>>,
 }
 
-impl<C> Reactor<C> {
+impl<'fd, C> Reactor<'fd, C> {
     /// A waker with no callback: it ends the wait, no more.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl<C> Reactor<C> {
     /// `EMFILE` and the like from eventfd(2), the first time.
     pub fn add_waker<F>(&mut self, callback: F) -> io::Result<(Token, Waker)>
     where
-        F: FnMut(&mut Reactor<C>, &mut C, Token) + 'static,
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, Token) + 'fd,
     {
         let asked = Arc::new(AtomicBool::new(false));
         let waker = self.poller.waker()?.with_flag(asked.clone());
@@ -41,7 +41,7 @@ impl<C> Reactor<C> {
     pub(super) fn notify(
         &mut self,
         context: &mut C,
-        turn: &mut Turn<C>,
+        turn: &mut Turn<'fd, C>,
         after: &mut impl FnMut(&mut Self, &mut C),
     ) -> usize {
         let mut count = 0;
@@ -70,7 +70,7 @@ impl<C> Reactor<C> {
         count
     }
 
-    pub(super) fn put_waker_back(&mut self, token: Token, callback: Callback<C>) {
+    pub(super) fn put_waker_back(&mut self, token: Token, callback: Callback<'fd, C>) {
         if let Some(notify) = self.notifies.get_mut(token) {
             notify.callback = Some(callback);
         }
