@@ -19,6 +19,9 @@ pub struct Stats {
     /// Times that a listener of [`Reactor::listen`](crate::Reactor::listen) could not accept: for want of descriptors or
     /// memory, and then it pauses; or for good, and then it is removed.
     pub accept_failures: u64,
+    /// Sources of a [`Reactor`](crate::Reactor) given up because a descriptor of the same number was added: theirs was
+    /// closed before they were removed.
+    pub closed_unasked: u64,
     /// Time spent in waits. Zero unless [`Reactor::measure`](crate::Reactor::measure) is on.
     pub idle: Duration,
     /// The longest time that one callback, or submitted closure, took until it returned. Zero unless

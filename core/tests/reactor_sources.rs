@@ -298,6 +298,27 @@ fn what_was_given_with_a_number_that_was_closed_and_taken_again_is_dropped_at_on
     let new = unsafe { reactor.add_raw(a.as_raw_fd(), READ, Trigger::Level, |_, _, _| {}) }.unwrap();
     assert_eq!(Rc::strong_count(&given), 1);
     assert!(!reactor.contains(old) && reactor.contains(new) && !reactor.remove(old));
+    assert_eq!(reactor.stats().closed_unasked, 1);
+}
+
+#[test]
+fn a_source_can_be_looked_at_but_not_as_something_else_nor_in_its_own_callback() {
+    let mut reactor = Reactor::<bool>::new().unwrap();
+    let (stream, _peer) = ready();
+    let number = stream.as_raw_fd();
+    let token = reactor
+        .add(stream, READ, Trigger::Level, |reactor, seen, _, event| {
+            *seen = reactor.source::<UnixStream>(event.token()).is_none();
+        })
+        .unwrap();
+    assert_eq!(reactor.source::<UnixStream>(token).map(AsRawFd::as_raw_fd), Some(number));
+    assert!(reactor.source::<std::fs::File>(token).is_none());
+    let mut seen = false;
+    reactor.turn(&mut seen, NOW).unwrap();
+    assert!(seen);
+    assert!(reactor.source::<UnixStream>(token).is_some());
+    reactor.remove(token);
+    assert!(reactor.source::<UnixStream>(token).is_none());
 }
 
 #[test]

@@ -186,3 +186,25 @@ fn what_does_not_exist_is_said_to_be_so() {
     assert_eq!(errno(unix.connect(abstract_name("nobody"))), libc::ECONNREFUSED);
     assert_eq!(errno(unix.peer_addr()), libc::ENOTCONN);
 }
+
+#[test]
+fn an_address_goes_to_c_and_comes_back() {
+    let named = [abstract_name("there and back"), PeerAddress::try_from(Path::new("a/path")).unwrap()];
+    let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, 7));
+    for address in [anywhere().into(), v6.into()].into_iter().chain(named) {
+        let back = PeerAddress::from_bytes(address.as_bytes()).unwrap();
+        assert_eq!(format!("{back:?}"), format!("{address:?}"));
+        assert_eq!((back.ip(), back.unix_bytes()), (address.ip(), address.unix_bytes()));
+        assert_eq!(back.as_bytes(), address.as_bytes());
+    }
+    let v4 = PeerAddress::from(anywhere());
+    assert_eq!(v4.as_bytes().len(), size_of::<libc::sockaddr_in>());
+    assert_eq!(v4.as_bytes().as_ptr().align_offset(align_of::<libc::sockaddr_in>()), 0);
+    for wrong in [&[][..], &v4.as_bytes()[..1], &v4.as_bytes()[..15], &v6_bytes()[..27], &[0; 129]] {
+        assert_eq!(errno(PeerAddress::from_bytes(wrong)), libc::EINVAL, "{wrong:?}");
+    }
+}
+
+fn v6_bytes() -> Vec<u8> {
+    PeerAddress::from(SocketAddr::from((Ipv6Addr::LOCALHOST, 7))).as_bytes().to_vec()
+}

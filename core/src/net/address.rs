@@ -1,5 +1,6 @@
 use std::ffi::OsStr;
 use std::fmt;
+use std::io;
 use std::mem::offset_of;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::unix::ffi::OsStrExt;
@@ -19,6 +20,37 @@ impl PeerAddress {
 
     pub(crate) fn raw(&self) -> &RawAddress {
         &self.0
+    }
+
+    /// The bytes of the `sockaddr` of its family, aligned as one: for C's functions. Empty when the kernel gave none.
+    pub fn as_bytes(&self) -> &[u8] {
+        let len = (self.0.len as usize).min(size_of::<libc::sockaddr_storage>());
+        // SAFETY: the storage has that many bytes, none of them padding.
+        unsafe { std::slice::from_raw_parts((&raw const self.0.storage).cast(), len) }
+    }
+
+    /// From the bytes of a `sockaddr` of C's: the inverse of [`as_bytes`](Self::as_bytes).
+    ///
+    /// # Errors
+    /// `EINVAL`: longer than a `sockaddr_storage`, or shorter than the family's own (or than the family).
+    pub fn from_bytes(bytes: &[u8]) -> io::Result<PeerAddress> {
+        let mut address = PeerAddress(RawAddress::empty());
+        if bytes.len() > size_of::<libc::sockaddr_storage>() || bytes.len() < offset_of!(libc::sockaddr_un, sun_path) {
+            return Err(error::with(libc::EINVAL, "this is as long as no socket's address"));
+        }
+        let to = (&raw mut address.0.storage).cast::<u8>();
+        // SAFETY: no longer than the storage, in which every pattern of bytes is a value.
+        unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        address.0.len = bytes.len() as libc::socklen_t;
+        let shortest = match address.family() {
+            libc::AF_INET => size_of::<libc::sockaddr_in>(),
+            libc::AF_INET6 => size_of::<libc::sockaddr_in6>(),
+            _ => 0,
+        };
+        if bytes.len() < shortest {
+            return Err(error::with(libc::EINVAL, "this is shorter than an address of its family"));
+        }
+        Ok(address)
     }
 
     /// The address family, `AF_INET` and so on; `AF_UNSPEC` when the kernel gave none.
@@ -97,13 +129,13 @@ impl From<SocketAddr> for PeerAddress {
 }
 
 impl TryFrom<&Path> for PeerAddress {
-    type Error = std::io::Error;
+    type Error = io::Error;
 
     /// A Unix address. One that starts with NUL is abstract.
     ///
     /// # Errors
     /// `ENAMETOOLONG` beyond 107 bytes; `EINVAL` for a NUL inside.
-    fn try_from(path: &Path) -> std::io::Result<PeerAddress> {
+    fn try_from(path: &Path) -> io::Result<PeerAddress> {
         let bytes = path.as_os_str().as_bytes();
         let mut raw = RawAddress::empty();
         let to = (&raw mut raw.storage).cast::<libc::sockaddr_un>();

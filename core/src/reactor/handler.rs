@@ -7,7 +7,7 @@ pub(super) trait Handler<'fd, C> {
     fn ready(&mut self, reactor: &mut Reactor<'fd, C>, context: &mut C, event: Event);
     /// The source alone, boxed.
     fn into_source(self: Box<Self>) -> Box<dyn Any>;
-    fn source_is(&self, id: std::any::TypeId) -> bool;
+    fn source(&self) -> &dyn Any;
 }
 
 pub(super) struct Bound<S, F> {
@@ -29,7 +29,7 @@ where
         Box::new(self.source)
     }
 
-    fn source_is(&self, id: std::any::TypeId) -> bool {
-        id == std::any::TypeId::of::<S>()
+    fn source(&self) -> &dyn Any {
+        &self.source
     }
 }

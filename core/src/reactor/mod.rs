@@ -94,6 +94,7 @@ pub struct Reactor<'fd, C> {
     stopped: bool,
     timers_fired: u64,
     accept_failures: u64,
+    closed_unasked: u64,
     measure: Measure,
 }
 
@@ -161,6 +162,7 @@ impl<'fd, C> Reactor<'fd, C> {
             stopped: false,
             timers_fired: 0,
             accept_failures: 0,
+            closed_unasked: 0,
             measure: Measure::default(),
         })
     }
@@ -283,6 +285,7 @@ impl<'fd, C> Reactor<'fd, C> {
         Stats {
             timers_fired: self.timers_fired,
             accept_failures: self.accept_failures,
+            closed_unasked: self.closed_unasked,
             idle: self.measure.idle,
             longest_callback: self.measure.longest_callback,
             ..self.poller.stats()

@@ -1,4 +1,3 @@
-use std::any::TypeId;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -167,6 +166,7 @@ impl<'fd, C> Reactor<'fd, C> {
             self.handlers.resize_with(slot + 1, || None);
         }
         self.handlers[slot] = Some(handler);
+        self.closed_unasked += u64::from(evicted.is_some());
         // The newcomer is in first: the destructor may be the user's code. Its own callback may be the one that runs; then
         // it is not here, and is dropped after that.
         drop(evicted.and_then(|evicted| self.handlers[evicted.slot() as usize].take()));
@@ -255,6 +255,25 @@ impl<'fd, C> Reactor<'fd, C> {
         timer.is_some() || notify.is_some() || self.signals.remove(token)
     }
 
+    /// Looks at a source: a listener's counters, say. `None`: the token is stale, or the source is of another type, or
+    /// this is its own callback (which holds it as `&mut S` already).
+    ///
+    /// ```
+    /// use fastsock::{Reactor, net::Listener};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let token = reactor.listen(Listener::bind("127.0.0.1:0".parse().unwrap())?, |_, _, _| Ok(()))?;
+    /// assert_eq!(reactor.source::<Listener>(token).map(|listener| listener.stats().accepted), Some(0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn source<S: 'static>(&self, token: Token) -> Option<&S> {
+        if !self.poller.contains(token) {
+            return None;
+        }
+        self.handlers.get(token.slot() as usize)?.as_ref()?.source().downcast_ref()
+    }
+
     /// Removes a source and gives it back. `None`, and nothing is removed: the token is stale, or the source is of
     /// another type, or this is its own callback (which holds it as `&mut S` already).
     pub fn take<S: 'static>(&mut self, token: Token) -> Option<S> {
@@ -262,7 +281,7 @@ impl<'fd, C> Reactor<'fd, C> {
             return None;
         }
         let slot = &mut self.handlers[token.slot() as usize];
-        if !slot.as_ref().is_some_and(|handler| handler.source_is(TypeId::of::<S>())) {
+        if !slot.as_ref().is_some_and(|handler| handler.source().is::<S>()) {
             return None;
         }
         let handler = slot.take()?;
