@@ -1,6 +1,6 @@
 use std::fmt;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::options::UdpOptions;
 use super::{PeerAddress, Socket};
@@ -31,6 +31,16 @@ impl RecvBatch {
     /// Whether none came.
     pub fn is_empty(&self) -> bool {
         self.received == 0
+    }
+
+    /// As [`Socket::recv_batch`], from a socket that someone else owns. A blocking one waits for the first datagram.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn recv(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        self.received = 0;
+        self.received = self.headers.recv(socket, &mut self.bytes, self.size)?;
+        Ok(self.received)
     }
 
     /// The datagrams that came last, in order; empty ones too.
@@ -182,6 +192,24 @@ impl SendBatch {
         self.advance(self.len());
     }
 
+    /// As [`Socket::send_batch`], through a socket that someone else owns. A blocking one waits until all are sent.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let outgoing = &self.outgoing[self.sent..];
+        if outgoing.is_empty() {
+            return Ok(0);
+        }
+        if outgoing.iter().any(|out| out.segment > 0) {
+            // Where this is unknown, control data is passed over, and the whole would go out as one datagram.
+            socket.segment_size()?;
+        }
+        let sent = self.headers.send(socket, &self.bytes, outgoing)?;
+        self.advance(sent);
+        Ok(sent)
+    }
+
     fn advance(&mut self, count: usize) {
         self.sent += count;
         if self.is_empty() {
@@ -205,9 +233,7 @@ impl Socket {
     /// # Errors
     /// As [`recv`](Socket::recv): `EAGAIN` when there is none. An error after the first datagram is told by the next call.
     pub fn recv_batch(&self, batch: &mut RecvBatch) -> io::Result<usize> {
-        batch.received = 0;
-        batch.received = batch.headers.recv(self.as_fd(), &mut batch.bytes, batch.size)?;
-        Ok(batch.received)
+        batch.recv(self.as_fd())
     }
 
     /// Sends what the kernel takes now, in one system call: sendmmsg(2). Returns how many datagrams left the batch,
@@ -218,16 +244,6 @@ impl Socket {
     /// else call again (`ECONNREFUSED` is news of an earlier one) or [`skip`](SendBatch::skip) it (`EMSGSIZE`).
     /// `EOPNOTSUPP`: segments, on a socket or a kernel that cannot cut them.
     pub fn send_batch(&self, batch: &mut SendBatch) -> io::Result<usize> {
-        let outgoing = &batch.outgoing[batch.sent..];
-        if outgoing.is_empty() {
-            return Ok(0);
-        }
-        if outgoing.iter().any(|out| out.segment > 0) {
-            // Where this is unknown, control data is passed over, and the whole would go out as one datagram.
-            self.segment_size()?;
-        }
-        let sent = batch.headers.send(self.as_fd(), &batch.bytes, outgoing)?;
-        batch.advance(sent);
-        Ok(sent)
+        batch.send(self.as_fd())
     }
 }
