@@ -33,7 +33,7 @@ impl RecvBatch {
         self.received == 0
     }
 
-    /// As [`Socket::recv_batch`], from a socket that someone else owns. A blocking one waits for the first datagram.
+    /// As [`Socket::recv_batch`], from a socket that someone else owns. A blocking one waits until the batch is full.
     ///
     /// # Errors
     /// As there.
