@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod backend;
+mod busy_poll;
 mod error;
 mod event;
 mod interest;
@@ -20,6 +21,7 @@ mod token;
 mod waker;
 
 pub use backend::Backend;
+pub use busy_poll::BusyPoll;
 pub use error::errno;
 pub use event::Event;
 pub use interest::Interest;

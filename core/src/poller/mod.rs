@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::slab::Slab;
 use crate::sys::socket::pollable;
-use crate::sys::{Selector, fork};
+use crate::sys::{Selector, busy_poll, fork};
 use crate::token::Kind;
 use crate::waker::{Shared, Waker};
-use crate::{Backend, Event, Interest, Mode, Stats, Token, Trigger, error};
+use crate::{Backend, BusyPoll, Event, Interest, Mode, Stats, Token, Trigger, error};
 
 struct Source {
     fd: RawFd,
@@ -60,6 +60,8 @@ pub struct Poller<'fd> {
     waker: Option<Arc<Shared>>,
     woken: bool,
     stats: Stats,
+    /// What was asked for, for the next set; `None`: nothing.
+    busy_poll: Option<BusyPoll>,
     generation: u32,
     lifetime: PhantomData<BorrowedFd<'fd>>,
 }
@@ -86,6 +88,7 @@ impl<'fd> Poller<'fd> {
             waker: None,
             woken: false,
             stats: Stats::default(),
+            busy_poll: None,
             generation: fork::generation(),
             lifetime: PhantomData,
         })
@@ -385,6 +388,29 @@ impl<'fd> Poller<'fd> {
     /// The counters.
     pub fn stats(&self) -> Stats {
         self.stats
+    }
+
+    /// How its waits poll network devices, as the kernel has it now.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP`: another backend than epoll, or a kernel without busy polling. `ENOTTY`: a kernel older than Linux 6.9.
+    /// `ECHILD`: see [`reinit`](Self::reinit).
+    pub fn busy_poll(&self) -> io::Result<BusyPoll> {
+        self.same_process()?;
+        let fd = self.raw_fd().ok_or_else(BusyPoll::no_backend)?;
+        busy_poll::get(fd).map(BusyPoll::from_params).map_err(BusyPoll::explain)
+    }
+
+    /// Sets [`busy_poll`](Self::busy_poll), from the next wait on. [`reinit`](Self::reinit) keeps it.
+    ///
+    /// # Errors
+    /// As there. `EINVAL`: a time beyond 35 minutes. `EPERM`: a budget above 64 without `CAP_NET_ADMIN`.
+    pub fn set_busy_poll(&mut self, busy: BusyPoll) -> io::Result<()> {
+        self.same_process()?;
+        let fd = self.raw_fd().ok_or_else(BusyPoll::no_backend)?;
+        busy_poll::set(fd, busy.params()?).map_err(BusyPoll::explain)?;
+        self.busy_poll = Some(busy);
+        Ok(())
     }
 
     /// The epoll descriptor, for watching this poller from another one; `None` on the other backends.

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::Poller;
-use crate::sys::{Selector, fork};
+use crate::sys::{Selector, busy_poll, fork};
 use crate::waker::Shared;
 use crate::{Interest, Mode, Trigger, error};
 
@@ -35,6 +35,10 @@ impl Poller<'_> {
         let mut fresh = Selector::new(self.selector.backend())?;
         if let Some(shared) = &self.waker {
             watch_waker(&mut fresh, shared)?;
+        }
+        if let (Some(busy), Some(fd)) = (self.busy_poll, fresh.raw_fd()) {
+            // A process that has lost the right to it meanwhile goes on without.
+            let _ = busy.params().and_then(|params| busy_poll::set(fd, params));
         }
         let mut closed = Vec::new();
         for (token, source) in self.sources.iter_mut().filter(|(_, source)| source.watched && !source.spent) {

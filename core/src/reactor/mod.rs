@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::slab::Slab;
 use crate::token::Kind;
-use crate::{Backend, Event, Poller, Stats, Time, TimerQueue, Token, error};
+use crate::{Backend, BusyPoll, Event, Poller, Stats, Time, TimerQueue, Token, error};
 use embed::Embedded;
 use handler::Handler;
 use measure::Measure;
@@ -176,6 +176,22 @@ impl<'fd, C> Reactor<'fd, C> {
     /// show in it, unless [`embed`](Self::embed) was called.
     pub fn raw_fd(&self) -> Option<RawFd> {
         self.poller.raw_fd()
+    }
+
+    /// How its waits poll network devices; see [`Poller::busy_poll`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn busy_poll(&self) -> io::Result<BusyPoll> {
+        self.poller.busy_poll()
+    }
+
+    /// Sets [`busy_poll`](Self::busy_poll); see [`Poller::set_busy_poll`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_busy_poll(&mut self, busy: BusyPoll) -> io::Result<()> {
+        self.poller.set_busy_poll(busy)
     }
 
     /// Whether the token names a source, timer, waker or signal of this reactor.

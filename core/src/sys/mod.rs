@@ -13,6 +13,7 @@
 //!
 //! `sink` is called with an empty `Ready` when the backend found that a watched descriptor is no longer open.
 
+pub(crate) mod busy_poll;
 pub(crate) mod child;
 pub(crate) mod clock;
 #[cfg(any(target_os = "linux", target_os = "android"))]
