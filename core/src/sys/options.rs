@@ -22,6 +22,11 @@ unsafe impl Value for libc::in_addr {}
 unsafe impl Value for libc::ip_mreq {}
 // SAFETY: as above.
 unsafe impl Value for libc::ipv6_mreq {}
+// SAFETY: as above.
+unsafe impl Value for libc::timeval {}
+#[cfg(any(target_os = "linux", target_os = "android"))]
+// SAFETY: as above.
+unsafe impl Value for libc::ip_mreq_source {}
 #[cfg(any(target_os = "linux", target_os = "android"))]
 // SAFETY: as above.
 unsafe impl Value for libc::ucred {}
@@ -42,7 +47,6 @@ pub(crate) fn set<T: Value>(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::
 }
 
 /// The value's bytes, as many as the kernel gave.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn get_bytes<'v>(
     fd: BorrowedFd<'_>,
     level: libc::c_int,
@@ -55,7 +59,6 @@ pub(crate) fn get_bytes<'v>(
     Ok(&value[..(len as usize).min(value.len())])
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn set_bytes(fd: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: &[u8]) -> io::Result<()> {
     // SAFETY: the value is valid for its length.
     syscall!(libc::setsockopt(fd.as_raw_fd(), level, name, value.as_ptr().cast(), value.len() as _)).map(drop)

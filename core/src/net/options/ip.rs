@@ -1,39 +1,58 @@
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd;
 
 use super::{Int, option};
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::sys::options;
 
-fn in_addr(address: Ipv4Addr) -> libc::in_addr {
-    libc::in_addr { s_addr: u32::from(address).to_be() }
+/// What becomes of a packet that is larger than a network on its way takes: `IP_PMTUDISC_*`, ip(7).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PathMtu {
+    /// It is cut, here or by a router.
+    Dont,
+    /// It is cut here, to the size that the way is known to take. What has that size may not be cut by routers: they complain
+    /// instead, and so the size becomes known.
+    Want,
+    /// It is `EMSGSIZE`; routers complain.
+    Do,
+    /// It is sent, whatever is known of the way, and `EMSGSIZE` only when the interface cannot take it; routers complain.
+    Probe,
+    /// What routers complain is not believed: the interface's size alone counts, and what is larger is `EMSGSIZE`. Routers may
+    /// cut. Linux 3.14.
+    Interface,
+    /// As `Interface`, and what is larger is cut here. Linux 3.16.
+    Omit,
 }
 
-fn mreq_v4(group: Ipv4Addr, interface: Ipv4Addr) -> libc::ip_mreq {
-    libc::ip_mreq { imr_multiaddr: in_addr(group), imr_interface: in_addr(interface) }
-}
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl PathMtu {
+    /// The numbers are those of IPv6, too.
+    const ALL: [(PathMtu, libc::c_int); 6] = [
+        (PathMtu::Dont, libc::IP_PMTUDISC_DONT),
+        (PathMtu::Want, libc::IP_PMTUDISC_WANT),
+        (PathMtu::Do, libc::IP_PMTUDISC_DO),
+        (PathMtu::Probe, libc::IP_PMTUDISC_PROBE),
+        (PathMtu::Interface, libc::IP_PMTUDISC_INTERFACE),
+        (PathMtu::Omit, libc::IP_PMTUDISC_OMIT),
+    ];
 
-fn mreq_v6(group: Ipv6Addr, interface: u32) -> libc::ipv6_mreq {
-    let ipv6mr_multiaddr = libc::in6_addr { s6_addr: group.octets() };
-    libc::ipv6_mreq { ipv6mr_multiaddr, ipv6mr_interface: interface as _ }
+    fn get(socket: &(impl AsFd + ?Sized), level: libc::c_int, name: libc::c_int) -> io::Result<PathMtu> {
+        let number: libc::c_int = options::get(socket.as_fd(), level, name)?;
+        let known = PathMtu::ALL.into_iter().find(|(_, known)| *known == number);
+        known.map(|(mode, _)| mode).ok_or_else(|| {
+            crate::error::with(libc::ENOTSUP, "the kernel has a mode of path MTU discovery that is unknown here")
+        })
+    }
+
+    fn set(self, socket: &(impl AsFd + ?Sized), level: libc::c_int, name: libc::c_int) -> io::Result<()> {
+        let number = PathMtu::ALL.into_iter().find(|(mode, _)| *mode == self).map_or(-1, |(_, number)| number);
+        options::set(socket.as_fd(), level, name, number)
+    }
 }
 
 /// The options of IPv4 and IPv6: ip(7), ipv6(7). See [the module](super) for an example.
-///
-/// ```
-/// use fastsock::net::options::IpOptions;
-/// use std::net::Ipv4Addr;
-/// # fn main() -> std::io::Result<()> {
-/// let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
-/// let (group, interface) = (Ipv4Addr::new(239, 255, 70, 83), Ipv4Addr::LOCALHOST);
-/// # if IpOptions::join_v4(&socket, group, interface).is_ok() {
-/// # socket.leave_v4(group, interface)?;
-/// socket.join_v4(group, interface)?; // Hears what is sent to the group.
-/// socket.set_multicast_interface_v4(interface)?; // Sends to groups from there.
-/// # }
-/// # Ok(())
-/// # }
-/// ```
 pub trait IpOptions: AsFd {
     option! {
         /// `IPV6_V6ONLY`: an IPv6 socket leaves IPv4 alone. Set it before `bind`.
@@ -56,77 +75,86 @@ pub trait IpOptions: AsFd {
         /// `IPV6_TCLASS`: the traffic class, the same for IPv6.
         traffic_class_v6, set_traffic_class_v6: u8 = IPPROTO_IPV6, IPV6_TCLASS
     }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     option! {
-        /// `IP_MULTICAST_TTL`: how many routers an IPv4 packet to a group may pass, 0 to 255; 1 at first.
-        multicast_ttl_v4, set_multicast_ttl_v4: u8 = IPPROTO_IP, IP_MULTICAST_TTL
+        /// `IP_FREEBIND`: `bind` takes an IPv4 address that no interface has (yet).
+        free_bind, set_free_bind: bool = IPPROTO_IP, IP_FREEBIND
     }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     option! {
-        /// `IPV6_MULTICAST_HOPS`: the same for IPv6, 0 to 255; 1 at first.
-        multicast_hops_v6, set_multicast_hops_v6: u8 = IPPROTO_IPV6, IPV6_MULTICAST_HOPS
+        /// `IPV6_FREEBIND`: the same for IPv6. Linux 4.15.
+        free_bind_v6, set_free_bind_v6: bool = IPPROTO_IPV6, IPV6_FREEBIND
     }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     option! {
-        /// `IP_MULTICAST_LOOP`: this machine hears what the socket sends to IPv4 groups; on at first.
-        multicast_loop_v4, set_multicast_loop_v4: bool = IPPROTO_IP, IP_MULTICAST_LOOP
+        /// `IP_TRANSPARENT`: as [`free_bind`](Self::free_bind), and for proxies: takes what TPROXY rules send here, though it
+        /// is addressed to others, and answers from their addresses. Switching it on needs `CAP_NET_ADMIN` or
+        /// `CAP_NET_RAW` (`EPERM`).
+        transparent, set_transparent: bool = IPPROTO_IP, IP_TRANSPARENT
     }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     option! {
-        /// `IPV6_MULTICAST_LOOP`: the same for IPv6.
-        multicast_loop_v6, set_multicast_loop_v6: bool = IPPROTO_IPV6, IPV6_MULTICAST_LOOP
+        /// `IPV6_TRANSPARENT`: the same for IPv6.
+        transparent_v6, set_transparent_v6: bool = IPPROTO_IPV6, IPV6_TRANSPARENT
     }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     option! {
-        /// `IPV6_MULTICAST_IF`: the index of the interface that packets to IPv6 groups leave from (if_nametoindex(3)); 0: the
-        /// kernel's choice.
-        multicast_interface_v6, set_multicast_interface_v6: u32 = IPPROTO_IPV6, IPV6_MULTICAST_IF
+        /// `IP_BIND_ADDRESS_NO_PORT`: `bind` to an address with port 0 leaves the choice of the port to `connect`, so that
+        /// there may be more connections than ports; IPv6 as well. Linux 4.2.
+        bind_without_port, set_bind_without_port: bool = IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    option! {
+        /// `IP_MTU`: the largest packet, in bytes with its headers, that the way to the IPv4 peer is known to take.
+        /// `ENOTCONN`: not connected.
+        mtu: u32 = IPPROTO_IP, IP_MTU
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    option! {
+        /// `IPV6_MTU`: the same for IPv6.
+        mtu_v6: u32 = IPPROTO_IPV6, IPV6_MTU
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    option! {
+        /// `IPV6_DONTFRAG`: a datagram that is larger than the interface takes is `EMSGSIZE`, not cut.
+        dont_fragment_v6, set_dont_fragment_v6: bool = IPPROTO_IPV6, IPV6_DONTFRAG
     }
 
-    /// `IP_MULTICAST_IF`: the address of the interface that packets to IPv4 groups leave from; `0.0.0.0`: the kernel's choice.
+    /// `IP_MTU_DISCOVER`: what becomes of IPv4 packets that are too large; [`PathMtu::Want`] at first
+    /// (`net.ipv4.ip_no_pmtu_disc`).
     ///
     /// # Errors
     /// As in [the module](super#errors).
-    fn multicast_interface_v4(&self) -> io::Result<Ipv4Addr> {
-        let address: libc::in_addr = options::get(self.as_fd(), libc::IPPROTO_IP, libc::IP_MULTICAST_IF)?;
-        Ok(Ipv4Addr::from(u32::from_be(address.s_addr)))
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn path_mtu(&self) -> io::Result<PathMtu> {
+        PathMtu::get(self, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER)
     }
 
-    /// Sets [`multicast_interface_v4`](Self::multicast_interface_v4).
+    /// Sets [`path_mtu`](Self::path_mtu).
     ///
     /// # Errors
-    /// `EADDRNOTAVAIL`: no interface has that address.
-    fn set_multicast_interface_v4(&self, interface: Ipv4Addr) -> io::Result<()> {
-        options::set(self.as_fd(), libc::IPPROTO_IP, libc::IP_MULTICAST_IF, in_addr(interface))
+    /// As there.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn set_path_mtu(&self, mode: PathMtu) -> io::Result<()> {
+        mode.set(self, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER)
     }
 
-    /// `IP_ADD_MEMBERSHIP`: hears what is sent to this IPv4 group on the interface of that address (`0.0.0.0`: the
-    /// kernel's choice).
+    /// `IPV6_MTU_DISCOVER`: the same for IPv6.
     ///
     /// # Errors
-    /// `EINVAL`: not a group's address. `ENODEV`: no such interface. `EADDRINUSE`: joined already.
-    fn join_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        options::set(self.as_fd(), libc::IPPROTO_IP, libc::IP_ADD_MEMBERSHIP, mreq_v4(group, interface))
+    /// As in [the module](super#errors).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn path_mtu_v6(&self) -> io::Result<PathMtu> {
+        PathMtu::get(self, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER)
     }
 
-    /// `IP_DROP_MEMBERSHIP`: the contrary of [`join_v4`](Self::join_v4).
+    /// Sets [`path_mtu_v6`](Self::path_mtu_v6).
     ///
     /// # Errors
-    /// `EADDRNOTAVAIL`: it had not joined.
-    fn leave_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
-        options::set(self.as_fd(), libc::IPPROTO_IP, libc::IP_DROP_MEMBERSHIP, mreq_v4(group, interface))
-    }
-
-    /// `IPV6_ADD_MEMBERSHIP`: hears what is sent to this IPv6 group on the interface of that index (0: the kernel's
-    /// choice).
-    ///
-    /// # Errors
-    /// As [`join_v4`](Self::join_v4).
-    fn join_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        options::set(self.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_ADD_MEMBERSHIP, mreq_v6(group, interface))
-    }
-
-    /// `IPV6_DROP_MEMBERSHIP`: the contrary of [`join_v6`](Self::join_v6).
-    ///
-    /// # Errors
-    /// As [`leave_v4`](Self::leave_v4).
-    fn leave_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
-        options::set(self.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_DROP_MEMBERSHIP, mreq_v6(group, interface))
+    /// As there.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn set_path_mtu_v6(&self, mode: PathMtu) -> io::Result<()> {
+        mode.set(self, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER)
     }
 }
 

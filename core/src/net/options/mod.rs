@@ -24,24 +24,53 @@
 //! # }
 //! ```
 //!
+//! | trait | options |
+//! |---|---|
+//! | [`SocketOptions`] | of every socket: socket(7), unix(7) |
+//! | [`TcpOptions`] | tcp(7) |
+//! | [`UdpOptions`] | udp(7) |
+//! | [`IpOptions`] | ip(7), ipv6(7): packets and addresses |
+//! | [`MulticastOptions`] | ip(7), ipv6(7): groups |
+//! | [`AncillaryOptions`] | what recvmsg(2) tells beside the bytes |
+//! | [`RawOptions`] | all the others, by level and name |
+//!
+//! Left to [`RawOptions`] is what has no plain type or is for raw sockets only: the filters of socket(7), `SO_PEERSEC` and
+//! `SO_PASSSEC`, `TCP_REPAIR` and its kin, `TCP_MD5SIG`, `TCP_ULP`, `TCP_SAVE_SYN`, `IP_HDRINCL`, `IP_OPTIONS` and IPv6's
+//! extension headers, UDP-Lite, and the families that this crate has no [`Family`](super::Family) for. `SO_SNDLOWAT` and
+//! `TCP_THIN_DUPACK` do nothing on Linux; `SO_ERROR` is [`Socket::take_error`](super::Socket::take_error).
+//!
 //! # Errors
 //! Everywhere: `ENOPROTOOPT` or `EOPNOTSUPP` for a socket of another kind, or a kernel too old; `ENOTSOCK`; `EINVAL` for a
 //! value out of range.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod ancillary;
 mod ip;
+mod multicast;
+mod raw;
 mod socket;
 mod tcp;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod tcp_info;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod udp;
 
 use std::io;
 use std::time::Duration;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use ancillary::AncillaryOptions;
 pub use ip::IpOptions;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use ip::PathMtu;
+pub use multicast::MulticastOptions;
+pub use raw::RawOptions;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use socket::PeerCredentials;
 pub use socket::SocketOptions;
 pub use tcp::TcpOptions;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use tcp_info::{TcpInfo, TcpState};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use udp::UdpOptions;
 
@@ -87,33 +116,70 @@ fn too_large() -> io::Error {
     error::with(libc::EINVAL, "the value is larger than the kernel's int holds")
 }
 
-/// A time in units of so many nanoseconds: rounded up, so that it is never shorter than asked for.
-fn units(time: Duration, nanos: u128) -> io::Result<libc::c_int> {
-    libc::c_int::try_from(time.as_nanos().div_ceil(nanos)).map_err(|_| too_large())
+/// The units of the kernel's times, in nanoseconds.
+const SECONDS: u64 = 1_000_000_000;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MILLISECONDS: u64 = 1_000_000;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MICROSECONDS: u64 = 1_000;
+
+/// A time in such units: rounded up, so that it is never shorter than asked for.
+fn units(time: Duration, nanos: u64) -> io::Result<libc::c_int> {
+    libc::c_int::try_from(time.as_nanos().div_ceil(u128::from(nanos))).map_err(|_| too_large())
 }
 
-fn seconds(time: Duration) -> io::Result<libc::c_int> {
-    units(time, 1_000_000_000)
-}
-
-/// A getter and a setter, in a trait over `AsFd`.
+/// A getter, and mostly a setter, in a trait over `AsFd`. The name is `libc`'s, or in brackets a number that `libc` lacks.
 macro_rules! option {
-    ($(#[$doc:meta])* $get:ident, $set:ident: $type:ty = $level:ident, $name:ident) => {
+    ($(#[$doc:meta])* $get:ident, $set:ident: $type:ty = $level:ident, [$name:expr]) => {
+        option! { $(#[$doc])* $get: $type = $level, [$name] }
+
+        #[doc = concat!("Sets [`", stringify!($get), "`](Self::", stringify!($get), ").")]
+        ///
+        /// # Errors
+        /// As there.
+        fn $set(&self, value: $type) -> io::Result<()> {
+            crate::sys::options::set(self.as_fd(), libc::$level, $name, Int::to_int(value)?)
+        }
+    };
+    ($(#[$doc:meta])* $get:ident: $type:ty = $level:ident, [$name:expr]) => {
         $(#[$doc])*
         ///
         /// # Errors
         /// As in [the module](crate::net::options#errors).
         fn $get(&self) -> io::Result<$type> {
-            crate::sys::options::get(self.as_fd(), libc::$level, libc::$name).map(Int::from_int)
+            crate::sys::options::get(self.as_fd(), libc::$level, $name).map(Int::from_int)
         }
-
-        #[doc = concat!("Sets [`", stringify!($get), "`](Self::", stringify!($get), ").")]
-        ///
-        /// # Errors
-        /// As in [the module](crate::net::options#errors).
-        fn $set(&self, value: $type) -> io::Result<()> {
-            crate::sys::options::set(self.as_fd(), libc::$level, libc::$name, Int::to_int(value)?)
-        }
+    };
+    ($(#[$doc:meta])* $get:ident, $set:ident: $type:ty = $level:ident, $name:ident) => {
+        option! { $(#[$doc])* $get, $set: $type = $level, [libc::$name] }
+    };
+    ($(#[$doc:meta])* $get:ident: $type:ty = $level:ident, $name:ident) => {
+        option! { $(#[$doc])* $get: $type = $level, [libc::$name] }
     };
 }
 use option;
+
+/// A time in whole units of so many nanoseconds, read and set.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+macro_rules! time {
+    ($(#[$doc:meta])* $get:ident, $set:ident = $nanos:expr, $level:ident, $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// As in [the module](crate::net::options#errors).
+        fn $get(&self) -> io::Result<Duration> {
+            let int = crate::sys::options::get(self.as_fd(), libc::$level, libc::$name)?;
+            Ok(Duration::from_nanos(u64::from(u32::from_int(int)) * $nanos))
+        }
+
+        #[doc = concat!("Sets [`", stringify!($get), "`](Self::", stringify!($get), "), rounded up to its unit.")]
+        ///
+        /// # Errors
+        /// As there.
+        fn $set(&self, time: Duration) -> io::Result<()> {
+            crate::sys::options::set(self.as_fd(), libc::$level, libc::$name, units(time, $nanos)?)
+        }
+    };
+}
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use time;

@@ -6,12 +6,42 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::Duration;
 
-use super::{Int, option, seconds};
+use super::{Int, SECONDS, option, too_large, units};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::{MICROSECONDS, time};
+use crate::error;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::net::Family;
+use crate::net::Kind;
 use crate::sys::options;
 
-/// Linux's number for it, which `libc` lacks.
+/// Linux's numbers, which `libc` lacks on some targets.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const SO_INCOMING_CPU: libc::c_int = 49;
+mod number {
+    pub(super) const SO_INCOMING_CPU: libc::c_int = 49;
+    pub(super) const SO_INCOMING_NAPI_ID: libc::c_int = 56;
+    pub(super) const SO_BINDTOIFINDEX: libc::c_int = 62;
+    pub(super) const SO_PREFER_BUSY_POLL: libc::c_int = 69;
+    pub(super) const SO_BUSY_POLL_BUDGET: libc::c_int = 70;
+}
+
+fn from_timeval(time: libc::timeval) -> Option<Duration> {
+    let (seconds, micros) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_usec).unwrap_or(0));
+    let time = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
+    (!time.is_zero()).then_some(time)
+}
+
+fn timeval(time: Option<Duration>) -> io::Result<libc::timeval> {
+    if time == Some(Duration::ZERO) {
+        return Err(error::with(
+            libc::EINVAL,
+            "a timeout of zero would be without end: give None for that, or a longer one",
+        ));
+    }
+    let micros = time.unwrap_or_default().as_nanos().div_ceil(1000);
+    let tv_sec = libc::time_t::try_from(micros / 1_000_000).map_err(|_| too_large())?;
+    Ok(libc::timeval { tv_sec, tv_usec: (micros % 1_000_000) as libc::suseconds_t })
+}
 
 /// Who is at the other end of a Unix socket, as it was when the two were connected.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -69,6 +99,190 @@ pub trait SocketOptions: AsFd {
         recv_low_water, set_recv_low_water: u32 = SOL_SOCKET, SO_RCVLOWAT
     }
 
+    option! {
+        /// `SO_ACCEPTCONN`: whether the socket listens.
+        is_listening: bool = SOL_SOCKET, SO_ACCEPTCONN
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    option! {
+        /// `SO_PROTOCOL`: the number of the protocol (protocols(5)): 6 for TCP, 17 for UDP, 0 for Unix sockets.
+        protocol: u32 = SOL_SOCKET, SO_PROTOCOL
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    option! {
+        /// `SO_PRIORITY`: which of the interface's queues the packets go to, 0 to 6, the larger the sooner; larger ones need
+        /// `CAP_NET_ADMIN` (`EPERM`). Setting [`tos`](super::IpOptions::tos) sets it as well.
+        priority, set_priority: u32 = SOL_SOCKET, SO_PRIORITY
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    time! {
+        /// `SO_BUSY_POLL`: how long a blocking receive, poll(2) and select(2) look into the network device's queue before they
+        /// sleep, in whole microseconds; zero, as mostly at first (`net.core.busy_read`): not at all. Making it longer
+        /// needs `CAP_NET_ADMIN` (`EPERM`). For epoll: [`BusyPoll`](crate::BusyPoll).
+        busy_poll, set_busy_poll = MICROSECONDS, SOL_SOCKET, SO_BUSY_POLL
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    option! {
+        /// `SO_PREFER_BUSY_POLL`: the device's interrupts stay off while somebody polls busily; Linux 5.11. Switching it on
+        /// needs `CAP_NET_ADMIN` (`EPERM`).
+        prefer_busy_poll, set_prefer_busy_poll: bool = SOL_SOCKET, [number::SO_PREFER_BUSY_POLL]
+    }
+
+    /// Sets `SO_BUSY_POLL_BUDGET`: how many packets one look into the device's queue takes in at most, 65,535 at most; 0, as
+    /// at first: the kernel's own number, 8. Linux 5.11. More than it was needs `CAP_NET_ADMIN` (`EPERM`). The kernel
+    /// does not tell what was set.
+    ///
+    /// # Errors
+    /// As in [the module](super#errors).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn set_busy_poll_budget(&self, packets: u32) -> io::Result<()> {
+        options::set(self.as_fd(), libc::SOL_SOCKET, number::SO_BUSY_POLL_BUDGET, packets.to_int()?)
+    }
+
+    /// `SO_INCOMING_NAPI_ID`: the number of the device's queue that the last packet came by, which is what sockets that are
+    /// polled busily in one set should have in common; `None`: none came, or by no such device. Linux 4.12.
+    ///
+    /// # Errors
+    /// As in [the module](super#errors).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn incoming_queue(&self) -> io::Result<Option<u32>> {
+        let queue: libc::c_int = options::get(self.as_fd(), libc::SOL_SOCKET, number::SO_INCOMING_NAPI_ID)?;
+        Ok(u32::try_from(queue).ok().filter(|&queue| queue != 0))
+    }
+
+    /// `SO_TYPE`: what the socket carries; `None`: something that this crate has no name for.
+    ///
+    /// # Errors
+    /// As in [the module](super#errors).
+    fn kind(&self) -> io::Result<Option<Kind>> {
+        let number: libc::c_int = options::get(self.as_fd(), libc::SOL_SOCKET, libc::SO_TYPE)?;
+        Ok([Kind::Stream, Kind::Datagram, Kind::SeqPacket].into_iter().find(|kind| kind.number() == number))
+    }
+
+    /// `SO_DOMAIN`: the family of its addresses; `None`: one that this crate has no name for.
+    ///
+    /// # Errors
+    /// As in [the module](super#errors).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn family(&self) -> io::Result<Option<Family>> {
+        let number: libc::c_int = options::get(self.as_fd(), libc::SOL_SOCKET, libc::SO_DOMAIN)?;
+        Ok([Family::V4, Family::V6, Family::Unix].into_iter().find(|family| family.number() == number))
+    }
+
+    /// `SO_RCVTIMEO`: how long a receive on a *blocking* socket waits before it is `EAGAIN`; `None`, as at first: without
+    /// end. It means nothing to a non-blocking socket, nor to epoll, poll and select: on the loop, use a timer.
+    ///
+    /// # Errors
+    /// As in [the module](super#errors).
+    fn recv_timeout(&self) -> io::Result<Option<Duration>> {
+        options::get(self.as_fd(), libc::SOL_SOCKET, libc::SO_RCVTIMEO).map(from_timeval)
+    }
+
+    /// Sets [`recv_timeout`](Self::recv_timeout), rounded up to whole microseconds; the kernel rounds up to its own tick
+    /// (1 to 10 ms), and takes what is longer than its clock for `None`.
+    ///
+    /// # Errors
+    /// As there; `EINVAL` for zero, which would be without end.
+    fn set_recv_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+        options::set(self.as_fd(), libc::SOL_SOCKET, libc::SO_RCVTIMEO, timeval(time)?)
+    }
+
+    /// `SO_SNDTIMEO`: how long a send, or `connect`, on a *blocking* socket waits before it is `EAGAIN` (`EINPROGRESS`); as
+    /// [`recv_timeout`](Self::recv_timeout).
+    ///
+    /// # Errors
+    /// As in [the module](super#errors).
+    fn send_timeout(&self) -> io::Result<Option<Duration>> {
+        options::get(self.as_fd(), libc::SOL_SOCKET, libc::SO_SNDTIMEO).map(from_timeval)
+    }
+
+    /// Sets [`send_timeout`](Self::send_timeout), as [`set_recv_timeout`](Self::set_recv_timeout).
+    ///
+    /// # Errors
+    /// As there.
+    fn set_send_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+        options::set(self.as_fd(), libc::SOL_SOCKET, libc::SO_SNDTIMEO, timeval(time)?)
+    }
+
+    /// Sets `SO_SNDBUFFORCE`: [`send_buffer_size`](Self::send_buffer_size) beyond `net.core.wmem_max`.
+    ///
+    /// # Errors
+    /// `EPERM`: the process has not `CAP_NET_ADMIN`.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn force_send_buffer_size(&self, bytes: u32) -> io::Result<()> {
+        options::set(self.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, bytes.to_int()?)
+    }
+
+    /// Sets `SO_RCVBUFFORCE`: [`recv_buffer_size`](Self::recv_buffer_size) beyond `net.core.rmem_max`.
+    ///
+    /// # Errors
+    /// `EPERM`: the process has not `CAP_NET_ADMIN`.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn force_recv_buffer_size(&self, bytes: u32) -> io::Result<()> {
+        options::set(self.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes.to_int()?)
+    }
+
+    /// `SO_PEEK_OFF`: how far behind the first unread byte the next `peek` begins; peeking moves it on, and reading back.
+    /// `None`, as at first: always at the first. Unix sockets, UDP since Linux 4.9, TCP since 6.9.
+    ///
+    /// # Errors
+    /// As in [the module](super#errors).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn peek_offset(&self) -> io::Result<Option<u32>> {
+        let offset: libc::c_int = options::get(self.as_fd(), libc::SOL_SOCKET, libc::SO_PEEK_OFF)?;
+        Ok(u32::try_from(offset).ok())
+    }
+
+    /// Sets [`peek_offset`](Self::peek_offset), in bytes.
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn set_peek_offset(&self, bytes: Option<u32>) -> io::Result<()> {
+        let offset = bytes.map_or(Ok(-1), Int::to_int)?;
+        options::set(self.as_fd(), libc::SOL_SOCKET, libc::SO_PEEK_OFF, offset)
+    }
+
+    /// `SO_MARK`: a number on every packet that is sent, for routing and filters (ip-rule(8), nft(8)).
+    ///
+    /// # Errors
+    /// As in [the module](super#errors).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn mark(&self) -> io::Result<u32> {
+        let mark: libc::c_int = options::get(self.as_fd(), libc::SOL_SOCKET, libc::SO_MARK)?;
+        Ok(mark as u32) // All 32 bits are its.
+    }
+
+    /// Sets [`mark`](Self::mark).
+    ///
+    /// # Errors
+    /// `EPERM`: the process has neither `CAP_NET_ADMIN` nor, since Linux 5.17, `CAP_NET_RAW`.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn set_mark(&self, mark: u32) -> io::Result<()> {
+        options::set(self.as_fd(), libc::SOL_SOCKET, libc::SO_MARK, mark as libc::c_int)
+    }
+
+    /// `SO_BINDTOIFINDEX`: the number of the interface that [`device`](Self::device) names (if_nametoindex(3)); `None` for all
+    /// of them. Linux 5.0.
+    ///
+    /// # Errors
+    /// As in [the module](super#errors).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn device_index(&self) -> io::Result<Option<u32>> {
+        let index: libc::c_int = options::get(self.as_fd(), libc::SOL_SOCKET, number::SO_BINDTOIFINDEX)?;
+        Ok(u32::try_from(index).ok().filter(|&index| index != 0))
+    }
+
+    /// Sets [`device_index`](Self::device_index); `Some(0)` is `None`. A number that no interface has is taken, too.
+    ///
+    /// # Errors
+    /// `EPERM`: as [`set_device`](Self::set_device).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn set_device_index(&self, index: Option<u32>) -> io::Result<()> {
+        let index = index.unwrap_or(0).to_int()?;
+        options::set(self.as_fd(), libc::SOL_SOCKET, number::SO_BINDTOIFINDEX, index)
+    }
+
     /// `SO_LINGER`: what becomes of unsent bytes when the socket is closed. `None`: the kernel goes on sending them. Zero: they
     /// are thrown away, and TCP resets the connection. Else `close` *blocks* for that long at most, on a non-blocking
     /// socket too. Whole seconds.
@@ -85,7 +299,7 @@ pub trait SocketOptions: AsFd {
     /// # Errors
     /// As in [the module](super#errors).
     fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
-        let l_linger = seconds(time.unwrap_or_default())?;
+        let l_linger = units(time.unwrap_or_default(), SECONDS)?;
         let linger = libc::linger { l_onoff: libc::c_int::from(time.is_some()), l_linger };
         options::set(self.as_fd(), libc::SOL_SOCKET, libc::SO_LINGER, linger)
     }
@@ -111,7 +325,7 @@ pub trait SocketOptions: AsFd {
     fn set_device(&self, name: Option<&OsStr>) -> io::Result<()> {
         let name = name.map_or(&b""[..], OsStrExt::as_bytes);
         if name.len() >= libc::IFNAMSIZ {
-            return Err(crate::error::with(libc::EINVAL, "an interface's name has at most 15 bytes"));
+            return Err(error::with(libc::EINVAL, "an interface's name has at most 15 bytes"));
         }
         options::set_bytes(self.as_fd(), libc::SOL_SOCKET, libc::SO_BINDTODEVICE, name)
     }
@@ -122,7 +336,7 @@ pub trait SocketOptions: AsFd {
     /// As in [the module](super#errors).
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn incoming_cpu(&self) -> io::Result<Option<u32>> {
-        let cpu: libc::c_int = options::get(self.as_fd(), libc::SOL_SOCKET, SO_INCOMING_CPU)?;
+        let cpu: libc::c_int = options::get(self.as_fd(), libc::SOL_SOCKET, number::SO_INCOMING_CPU)?;
         Ok(u32::try_from(cpu).ok())
     }
 
@@ -133,7 +347,7 @@ pub trait SocketOptions: AsFd {
     /// As in [the module](super#errors).
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn set_incoming_cpu(&self, cpu: u32) -> io::Result<()> {
-        options::set(self.as_fd(), libc::SOL_SOCKET, SO_INCOMING_CPU, cpu.to_int()?)
+        options::set(self.as_fd(), libc::SOL_SOCKET, number::SO_INCOMING_CPU, cpu.to_int()?)
     }
 
     /// `SO_PEERCRED`, unix(7): who connected, or made the pair, or listened; `None` where the kernel does not know:
