@@ -132,6 +132,17 @@ bench: bench-setup ## every server beside raw C epoll and its peers, as a table 
 bench-check: bench-setup ## only what has a target; fails when one is missed
 	bench/run.py --check
 
+# libev is for the table of timers alone: installed when we may, else left out, which the program says.
+LIBEV = echo '\#include <ev.h>' | $(CC) -E - > /dev/null 2>&1
+
+.PHONY: bench-core
+bench-core: tools-valgrind ## the core beside raw epoll, mio, polling, calloop, libev (about 7 minutes); ARGS=--help
+	@$(LIBEV) || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && \
+		{ apt-get install -qq -y libev-dev || { apt-get update -qq && apt-get install -qq -y libev-dev; }; } > /dev/null 2>&1; } \
+		|| echo "LEAVING OUT libev: install it (apt-get install libev-dev) and run again"
+	cargo bench --locked -q -p fastsock-bench-core $$($(LIBEV) && echo --features libev) --bench core -- --quiet
+	cargo run --locked -q --release -p fastsock-bench-core $$($(LIBEV) && echo --features libev) -- $(ARGS)
+
 .PHONY: clean
 clean: ## remove what was built
 	cargo clean

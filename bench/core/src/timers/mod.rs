@@ -1,0 +1,97 @@
+//! Many timers, most of which are put off or cancelled before they are due.
+
+mod calloop;
+#[cfg(feature = "libev")]
+mod libev;
+mod queue;
+mod reactor;
+
+use std::io;
+
+pub(crate) use self::calloop::Calloop;
+#[cfg(feature = "libev")]
+pub(crate) use self::libev::Libev;
+#[cfg(feature = "libev")]
+pub(crate) use self::libev::version as libev_version;
+pub(crate) use self::queue::Queue;
+pub(crate) use self::reactor::Reactor;
+
+use crate::case::all_came;
+use crate::{Case, Meter};
+
+/// What is measured, in this order.
+pub(crate) const PARTS: [&str; 4] = ["set", "set anew", "put off", "cancel"];
+
+/// Deadlines are so many milliseconds away: at random, from one second to a minute.
+const NEAREST: u32 = 1000;
+const FURTHEST: u32 = 60_000;
+/// What is put off is put off by so much.
+const LATER: u32 = 60_000;
+
+/// A contender: timers that are named by their index.
+pub(crate) trait Timers: Sized + 'static {
+    /// None, with room for so many. Deadlines count from now.
+    fn new(room: usize) -> io::Result<Self>;
+    fn set(&mut self, index: usize, millis: u32) -> io::Result<()>;
+    /// Gives one that is set another deadline.
+    fn set_anew(&mut self, index: usize, millis: u32) -> io::Result<()>;
+    fn cancel(&mut self, index: usize) -> io::Result<()>;
+    /// How many are set.
+    fn left(&self) -> usize;
+}
+
+/// Sets timers, gives them other deadlines at random, puts each off, and cancels them; in an order of its own each time.
+pub(crate) struct Cycle<T> {
+    timers: T,
+    first: Vec<u32>,
+    second: Vec<u32>,
+    orders: [Vec<u32>; 3],
+}
+
+impl<T: Timers> Cycle<T> {
+    pub(crate) fn new(count: usize) -> io::Result<Cycle<T>> {
+        // The same for every contender and in every round.
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let mut deadlines = || (0..count).map(|_| NEAREST + random.below(FURTHEST - NEAREST)).collect();
+        let (first, second) = (deadlines(), deadlines());
+        let mut order = || {
+            let mut order: Vec<u32> = (0..count as u32).collect();
+            for last in (1..count).rev() {
+                order.swap(last, random.below(last as u32 + 1) as usize);
+            }
+            order
+        };
+        let orders = [order(), order(), order()];
+        Ok(Cycle { timers: T::new(count)?, first, second, orders })
+    }
+}
+
+impl<T: Timers> Case for Cycle<T> {
+    fn run(&mut self, turns: u64, meter: &mut Meter) -> io::Result<()> {
+        let Cycle { timers, first, second, orders: [anew, later, cancelled] } = self;
+        for _ in 0..turns {
+            meter.time(0, || (0..first.len()).try_for_each(|index| timers.set(index, first[index])))?;
+            meter.time(1, || each(anew, |index| timers.set_anew(index, second[index])))?;
+            meter.time(2, || each(later, |index| timers.set_anew(index, second[index] + LATER)))?;
+            meter.time(3, || each(cancelled, |index| timers.cancel(index)))?;
+        }
+        all_came(0, timers.left() as u64)
+    }
+}
+
+#[inline]
+fn each(order: &[u32], mut what: impl FnMut(usize) -> io::Result<()>) -> io::Result<()> {
+    order.iter().try_for_each(|&index| what(index as usize))
+}
+
+/// xorshift64: good enough to shuffle.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % u64::from(limit)) as u32
+    }
+}
