@@ -31,7 +31,7 @@ impl<T> Slab<T> {
         if self.free.is_empty() {
             let slot = self.slots.len() as u32;
             if slot > MAX_SLOT {
-                return Err(error::with(libc::ENOSPC, "2^30 slots are in use or retired: make a new reactor"));
+                return Err(error::with(libc::ENOSPC, "2^29 slots are in use or retired: make a new reactor"));
             }
             self.slots.push(Slot { generation: 1, value: None });
             self.free.push(slot);

@@ -5,21 +5,22 @@ use std::num::NonZeroU64;
 ///
 /// Never 0 and never used twice: when what it names is removed, its slot moves to the next generation, and a slot
 /// whose generations are used up is retired. So a token kept too long is recognised as stale and can never reach
-/// what came after it. Sources, timers, wakers and signals draw from separate ranges of slots.
+/// what came after it. Sources, timers, wakers, signals and servers draw from separate ranges of slots.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(transparent)]
 pub struct Token(NonZeroU64);
 
-/// What a token names, told by the two high bits of its slot.
+/// What a token names, told by the three high bits of its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Source = 0,
     Timer = 1,
     Waker = 2,
     Signal = 3,
+    Server = 4,
 }
 
-const KIND_SHIFT: u32 = 30;
+const KIND_SHIFT: u32 = 29;
 pub(crate) const MAX_SLOT: u32 = (1 << KIND_SHIFT) - 1;
 
 impl Token {
@@ -60,7 +61,11 @@ impl Token {
         self.is(Kind::Timer)
     }
 
-    /// Whether this token's form is that of a source.
+    pub(crate) const fn is_server(self) -> bool {
+        self.is(Kind::Server)
+    }
+
+    /// Whether this token's form is that of a source (a stream is one, too).
     pub const fn is_source(self) -> bool {
         self.is(Kind::Source)
     }

@@ -101,9 +101,8 @@ impl Socket {
     /// ```
     ///
     /// # Errors
-    /// `EAGAIN`: wait until it is writable. `EPIPE`, `ECONNRESET`: the peer is gone; sendfile(2) knows no `MSG_NOSIGNAL`, so
-    /// `SIGPIPE` comes with `EPIPE` unless the process ignores it (Rust's and Python's do). `EINVAL`: the file is
-    /// something that cannot be read this way (a socket, a terminal). `EIO`: the disk.
+    /// `EAGAIN`: wait until it is writable. `EPIPE`, `ECONNRESET`: the peer is gone (`SIGPIPE` is kept away). `EINVAL`: the
+    /// file is something that cannot be read this way (a socket, a terminal). `EIO`: the disk.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn send_file(&self, file: impl AsFd, offset: u64, count: usize) -> io::Result<usize> {
         message::send_file(self.as_fd(), file.as_fd(), offset, count)

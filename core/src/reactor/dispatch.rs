@@ -67,6 +67,7 @@ impl<'fd, C> Reactor<'fd, C> {
         match turn.running.left_over.take() {
             None => {}
             Some(Called::Source(token, handler)) => self.put_back(token, handler),
+            Some(Called::Stream(token, callback)) => self.put_stream_back(token, callback),
             Some(Called::Timer(token, callback)) => self.put_timer_back(token, callback),
             Some(Called::Waker(token, callback)) => self.put_waker_back(token, callback),
             Some(Called::Signal(token, callback)) => self.put_signal_back(token, callback),
@@ -82,6 +83,9 @@ impl<'fd, C> Reactor<'fd, C> {
                 self.timers.take_due(Time::now(), &mut self.due);
             }
         }
+        if self.streams.timers.next_deadline().is_some() {
+            self.streams.take_due(Time::now());
+        }
         while self.goes_on(turn) {
             let Some(&token) = self.due.get(self.due_cursor) else { break };
             self.due_cursor += 1;
@@ -93,10 +97,10 @@ impl<'fd, C> Reactor<'fd, C> {
         while self.goes_on(turn) {
             let Some(&event) = self.events.get(self.cursor) else { break };
             self.cursor += 1;
-            if self.deliver_event(event, context, turn) {
-                count += 1;
-                self.follow_up(context, turn, &mut after);
-            }
+            count += self.deliver_event(event, context, turn, &mut after);
+        }
+        if self.streams.has_noted() && self.goes_on(turn) {
+            count += self.settle_noted(context, turn, &mut after);
         }
         if self.poller.is_woken() && self.goes_on(turn) {
             count += self.tell_signals(context, turn, &mut after);
@@ -119,6 +123,7 @@ impl<'fd, C> Reactor<'fd, C> {
         after: &mut impl FnMut(&mut Self, &mut C),
     ) {
         if self.is_same(turn) {
+            self.flush_cork();
             after(self, context);
         }
     }
@@ -136,14 +141,20 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     #[inline]
-    fn deliver_event(&mut self, event: Event, context: &mut C, turn: &mut Turn<'fd, C>) -> bool {
+    fn deliver_event(
+        &mut self,
+        event: Event,
+        context: &mut C,
+        turn: &mut Turn<'fd, C>,
+        after: &mut impl FnMut(&mut Self, &mut C),
+    ) -> usize {
         let token = event.token();
         // Removed since the wait, by an earlier callback?
         if !self.poller.contains(token) {
-            return false;
+            return 0;
         }
-        let Some(handler) = self.handlers[token.slot() as usize].take() else { return false };
-        let Called::Source(_, handler) = turn.called.insert(Called::Source(token, handler)) else { return false };
+        let Some(handler) = self.take_handler(token) else { return self.deliver_stream(event, context, turn, after) };
+        let Called::Source(_, handler) = turn.called.insert(Called::Source(token, handler)) else { return 0 };
         let begun = self.measure.begin();
         handler.ready(self, context, event);
         if self.is_same(turn) {
@@ -152,7 +163,8 @@ impl<'fd, C> Reactor<'fd, C> {
                 self.put_back(token, handler);
             }
         }
-        true
+        self.follow_up(context, turn, after);
+        1
     }
 
     /// After its callback, unless that has removed it.

@@ -23,7 +23,7 @@ impl<'fd, C> Reactor<'fd, C> {
     /// When the next timer is due: how long a host with a wait of its own may sleep. A time in the past: something that
     /// was harvested, or is due, waits for [`dispatch`](Self::dispatch) already. `None`: no timer is set.
     pub fn next_deadline(&self) -> Option<Time> {
-        if self.has_left_over() { Some(Time::from_nanos(0)) } else { self.timers.next_deadline() }
+        if self.has_left_over() { Some(Time::from_nanos(0)) } else { self.next_due() }
     }
 
     /// The epoll descriptor, made readable for timers as well: for a host that waits in a loop of its own, and runs this

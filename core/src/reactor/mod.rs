@@ -5,8 +5,10 @@ mod dispatch;
 mod embed;
 mod handler;
 mod measure;
+mod server;
 mod signals;
 mod source;
+mod stream;
 mod submit;
 mod timers;
 mod wakers;
@@ -24,8 +26,11 @@ use crate::{Backend, BusyPoll, Event, Poller, Stats, Time, TimerQueue, Token, er
 use embed::Embedded;
 use handler::Handler;
 use measure::Measure;
+pub use server::Server;
 use signals::Signals;
 pub use source::AddError;
+pub use stream::Stream;
+use stream::Streams;
 use submit::Jobs;
 pub use submit::{SubmitError, Submitter};
 use timers::Timer;
@@ -80,6 +85,8 @@ pub struct Reactor<'fd, C> {
     jobs: Jobs<'fd, C>,
     // Dropped in this order: the sources close before the set that watches them.
     handlers: Vec<Option<Box<dyn Handler<'fd, C> + 'fd>>>,
+    streams: Streams<'fd, C>,
+    servers: Slab<server::State<'fd, C>>,
     timers: TimerQueue<Timer<'fd, C>>,
     notifies: Slab<Notify<'fd, C>>,
     signals: Signals<'fd, C>,
@@ -117,6 +124,7 @@ struct Turn<'fd, C> {
 /// the reactor. Kept where a panic does not drop it before the kernel has let go of its source.
 enum Called<'fd, C> {
     Source(Token, Box<dyn Handler<'fd, C> + 'fd>),
+    Stream(Token, stream::Callback<'fd, C>),
     Timer(Token, timers::Callback<'fd, C>),
     Waker(Token, wakers::Callback<'fd, C>),
     Signal(Token, signals::Callback<'fd, C>),
@@ -125,9 +133,11 @@ enum Called<'fd, C> {
 impl<'fd, C> Called<'fd, C> {
     fn token(&self) -> Token {
         match *self {
-            Called::Source(token, _) | Called::Timer(token, _) | Called::Waker(token, _) | Called::Signal(token, _) => {
-                token
-            }
+            Called::Source(token, _)
+            | Called::Stream(token, _)
+            | Called::Timer(token, _)
+            | Called::Waker(token, _)
+            | Called::Signal(token, _) => token,
         }
     }
 }
@@ -149,6 +159,8 @@ impl<'fd, C> Reactor<'fd, C> {
         Ok(Reactor {
             jobs: Jobs::new(),
             handlers: Vec::new(),
+            streams: Streams::new(),
+            servers: Slab::new(Kind::Server),
             timers: TimerQueue::new(),
             notifies: Slab::new(Kind::Waker),
             signals: Signals::new(),
@@ -194,18 +206,19 @@ impl<'fd, C> Reactor<'fd, C> {
         self.poller.set_busy_poll(busy)
     }
 
-    /// Whether the token names a source, timer, waker or signal of this reactor.
+    /// Whether the token names a source, stream, server, timer, waker or signal of this reactor.
     pub fn contains(&self, token: Token) -> bool {
         self.poller.contains(token)
             || self.timers.contains(token)
             || self.notifies.contains(token)
             || self.signals.contains(token)
+            || self.servers.contains(token)
     }
 
     /// Whether nothing is registered that could ever call back.
     pub fn is_empty(&self) -> bool {
         let registered = self.poller.len() + self.timers.len() + self.notifies.len() + self.signals.len();
-        registered == usize::from(self.embedded.is_some()) && self.jobs.is_empty()
+        registered == usize::from(self.embedded.is_some()) && self.jobs.is_empty() && !self.streams.has_noted()
     }
 
     /// Blocks until something is ready or due, or the timeout is over; calls nothing back. Returns the number of
@@ -228,7 +241,8 @@ impl<'fd, C> Reactor<'fd, C> {
         if self.has_left_over() {
             return Ok(self.events.len() - self.cursor);
         }
-        let timeout = match self.timers.next_deadline() {
+        self.flush_cork();
+        let timeout = match self.next_due() {
             None => timeout,
             Some(deadline) => {
                 let left = Time::now().until(deadline);
@@ -305,6 +319,18 @@ impl<'fd, C> Reactor<'fd, C> {
             idle: self.measure.idle,
             longest_callback: self.measure.longest_callback,
             ..self.poller.stats()
+        }
+    }
+
+    /// When there is something to do, though the poller reports nothing.
+    #[inline]
+    fn next_due(&self) -> Option<Time> {
+        if self.streams.has_noted() {
+            return Some(Time::from_nanos(0));
+        }
+        match (self.timers.next_deadline(), self.streams.timers.next_deadline()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
         }
     }
 

@@ -1,3 +1,4 @@
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -5,8 +6,8 @@ use std::time::Duration;
 
 use super::Reactor;
 use super::handler::{Bound, Handler};
-use crate::net::{Accept, Accepted, Listener};
-use crate::{Event, Interest, Mode, Token, Trigger};
+use crate::net::{Accept, Accepted, Listener, Socket};
+use crate::{Event, Interest, Mode, Token, Trigger, error};
 
 /// How soon a listener is put back when the kernel had no memory for that.
 const RESUME_AGAIN: Duration = Duration::from_millis(100);
@@ -166,10 +167,22 @@ impl<'fd, C> Reactor<'fd, C> {
             self.handlers.resize_with(slot + 1, || None);
         }
         self.handlers[slot] = Some(handler);
-        self.closed_unasked += u64::from(evicted.is_some());
-        // The newcomer is in first: the destructor may be the user's code. Its own callback may be the one that runs; then
-        // it is not here, and is dropped after that.
-        drop(evicted.and_then(|evicted| self.handlers[evicted.slot() as usize].take()));
+        self.evict(evicted);
+    }
+
+    /// Drops what was known by a number that is another's now. The newcomer is in its place already, for the destructor
+    /// may be the user's code. Its own callback may be the one that runs: that is dropped after it.
+    pub(super) fn evict(&mut self, evicted: Option<Token>) {
+        let Some(evicted) = evicted else { return };
+        self.closed_unasked += 1;
+        self.evict_stream(evicted);
+        drop(self.take_handler(evicted));
+    }
+
+    /// Out of its slot; `None` for a stream's.
+    #[inline]
+    pub(super) fn take_handler(&mut self, token: Token) -> Option<Box<dyn Handler<'fd, C> + 'fd>> {
+        self.handlers.get_mut(token.slot() as usize)?.take()
     }
 
     /// Accepts connections and hands each to the callback, which may return an error to have it dropped.
@@ -225,8 +238,11 @@ impl<'fd, C> Reactor<'fd, C> {
     /// Changes interest and trigger; see [`Poller::modify`](crate::Poller::modify).
     ///
     /// # Errors
-    /// As there.
+    /// As there; `EINVAL` for a stream, which is [paused](crate::stream::Stream::pause) and resumed instead.
     pub fn modify(&mut self, token: Token, interest: Interest, mode: impl Into<Mode>) -> io::Result<()> {
+        if self.is_stream(token) && self.poller.contains(token) {
+            return Err(error::with(libc::EINVAL, "this is a stream, which knows what it waits for: pause() and resume() it"));
+        }
         self.poller.modify(token, interest, mode)
     }
 
@@ -238,17 +254,25 @@ impl<'fd, C> Reactor<'fd, C> {
         self.poller.rearm(token)
     }
 
-    /// Removes a source, timer, waker or signal, and drops what was given with it. Synchronous and idempotent: no
+    /// Removes a source, stream, server, timer, waker or signal, and drops what was given with it. Synchronous and idempotent: no
     /// callback for it comes after this, and a stale token gives `false`. Inside its own callback the dropping waits for
     /// the callback's return.
     pub fn remove(&mut self, token: Token) -> bool {
         if token.is_source() {
-            if !self.poller.remove(token) {
+            if !self.poller.contains(token) {
                 return false;
             }
+            if self.is_stream(token) {
+                self.remove_stream(token);
+                return true;
+            }
+            self.poller.remove(token);
             // Out of the slot first: its destructor may be the user's code.
-            drop(self.handlers[token.slot() as usize].take());
+            drop(self.take_handler(token));
             return true;
+        }
+        if token.is_server() {
+            return self.remove_server(token);
         }
         let timer = self.timers.cancel(token);
         let notify = self.notifies.remove(token);
@@ -274,17 +298,23 @@ impl<'fd, C> Reactor<'fd, C> {
         self.handlers.get(token.slot() as usize)?.as_ref()?.source().downcast_ref()
     }
 
-    /// Removes a source and gives it back. `None`, and nothing is removed: the token is stale, or the source is of
+    /// Removes a source and gives it back; of a stream, its [`Socket`]. `None`, and nothing is removed: the token is stale, or the source is of
     /// another type, or this is its own callback (which holds it as `&mut S` already).
     pub fn take<S: 'static>(&mut self, token: Token) -> Option<S> {
         if !self.poller.contains(token) {
             return None;
         }
-        let slot = &mut self.handlers[token.slot() as usize];
-        if !slot.as_ref().is_some_and(|handler| handler.source().is::<S>()) {
+        if self.is_stream(token) {
+            if TypeId::of::<S>() != TypeId::of::<Socket>() {
+                return None;
+            }
+            let socket: Box<dyn Any> = Box::new(self.take_stream(token)?);
+            return socket.downcast().ok().map(|source| *source);
+        }
+        if !self.handlers.get(token.slot() as usize)?.as_ref()?.source().is::<S>() {
             return None;
         }
-        let handler = slot.take()?;
+        let handler = self.take_handler(token)?;
         self.poller.remove(token);
         handler.into_source().downcast().ok().map(|source| *source)
     }

@@ -5,6 +5,8 @@ use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::socket::RawAddress;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::sigpipe::without_sigpipe;
 use super::syscall;
 
 /// The kernel's `UIO_MAXIOV`: more buffers than this in one call are an error, so the rest is left for the next.
@@ -153,16 +155,18 @@ pub(crate) fn recv_fds(
     Ok((received, fds, header.msg_flags))
 }
 
-/// sendfile(2). Raises SIGPIPE when the peer is gone and the process does not ignore it: there is no flag against it.
+/// sendfile(2). It knows no flag against SIGPIPE, so that is kept away from the process by hand.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn send_file(fd: BorrowedFd<'_>, file: BorrowedFd<'_>, offset: u64, count: usize) -> io::Result<usize> {
     let mut offset =
         libc::off_t::try_from(offset).map_err(|_| crate::error::with(libc::EOVERFLOW, "no file is as long as that"))?;
     // Linux moves no more than this in one call, and takes counts beyond `isize` for negative ones.
     let count = count.min(0x7fff_f000);
-    // SAFETY: the offset lives on this frame.
-    let sent = syscall!(libc::sendfile(fd.as_raw_fd(), file.as_raw_fd(), &mut offset, count))?;
-    Ok(sent as usize)
+    let result = without_sigpipe(|| {
+        // SAFETY: the offset lives on this frame.
+        syscall!(libc::sendfile(fd.as_raw_fd(), file.as_raw_fd(), &mut offset, count))
+    });
+    result.map(|sent| sent as usize)
 }
 
 /// The most messages that sendmmsg(2) takes at a time.

@@ -25,6 +25,8 @@ pub(crate) mod poll;
 pub(crate) mod select;
 mod selector;
 pub(crate) mod signal;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod sigpipe;
 pub(crate) mod socket;
 pub(crate) mod timerfd;
 pub(crate) mod wake;

@@ -1,0 +1,308 @@
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::{AddError, Reactor, Turn};
+use crate::net::options::TcpOptions;
+use crate::net::{Accepted, Listener, Socket};
+use crate::server::{ServerOptions, ServerStats};
+use crate::stream::{StreamEvent, StreamOptions};
+use crate::{Interest, Token, Trigger, error};
+
+/// How soon accepting is resumed when the kernel had no memory for that.
+const RESUME_AGAIN: Duration = Duration::from_millis(100);
+
+/// Called when a server is drained.
+type Drained<'fd, C> = Box<dyn FnOnce(&mut Reactor<'fd, C>, &mut C, ServerStats) + 'fd>;
+
+/// A server, but for what makes the callbacks of its streams: its listener's callback has that.
+pub(super) struct State<'fd, C> {
+    /// `None` once it accepts no more.
+    listener: Option<Token>,
+    limit: u32,
+    /// Whether the limit keeps the listener waiting.
+    limited: bool,
+    /// Whether it is among those to be looked after.
+    noted: bool,
+    options: Rc<StreamOptions>,
+    /// The timer that ends a drain, and who is told when it is over.
+    drain: Option<(Token, Drained<'fd, C>)>,
+    stats: ServerStats,
+}
+
+/// A server of a reactor's, for as long as it is borrowed: from [`Reactor::server`].
+pub struct Server<'r, 'fd, C> {
+    reactor: &'r mut Reactor<'fd, C>,
+    token: Token,
+}
+
+impl<'fd, C> Reactor<'fd, C> {
+    /// Accepts connections as [streams](crate::stream), within limits; see [`server`](crate::server). For each
+    /// connection `accepted` is called with its token, to make its callback; it may write to the stream already. With an
+    /// error it closes the connection. TCP is set to send at once (`TCP_NODELAY`).
+    ///
+    /// [`remove`](Self::remove) with the server's token ends it at once, its connections included, with no further call.
+    ///
+    /// # Errors
+    /// `EPROTOTYPE`: the connections would carry messages, not a stream of bytes. Those of [`listen`](Self::listen).
+    pub fn serve<A, F>(
+        &mut self,
+        listener: Listener,
+        options: &ServerOptions,
+        mut accepted: A,
+    ) -> Result<Token, AddError<Listener>>
+    where
+        A: FnMut(&mut Reactor<'fd, C>, &mut C, Token) -> io::Result<F> + 'fd,
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, StreamEvent<'_>) -> io::Result<()> + 'fd,
+        C: 'fd,
+    {
+        if let Err(error) = prepare(&listener) {
+            return Err(AddError { source: listener, error });
+        }
+        let state = State {
+            listener: None,
+            limit: options.limit,
+            limited: false,
+            noted: false,
+            options: Rc::new(options.streams.clone()),
+            drain: None,
+            stats: ServerStats::default(),
+        };
+        let server = match self.servers.insert(state) {
+            Ok(server) => server,
+            Err(error) => return Err(AddError { source: listener, error }),
+        };
+        let added = self.listen(listener, move |reactor, context, connection| {
+            match connection {
+                Ok(connection) => reactor.accept_stream(server, connection, &mut accepted, context),
+                Err(error) => {
+                    // The listener is gone, and the server is when its last connection is.
+                    if let Some(state) = reactor.servers.get_mut(server) {
+                        state.listener = None;
+                        state.stats.failure = crate::errno(&error);
+                    }
+                    reactor.note_server(server);
+                    Ok(())
+                }
+            }
+        });
+        match added {
+            Ok(listener) => {
+                if let Some(state) = self.servers.get_mut(server) {
+                    state.listener = Some(listener);
+                }
+                Ok(server)
+            }
+            Err(error) => {
+                self.servers.remove(server);
+                Err(error)
+            }
+        }
+    }
+
+    /// A server by its token: to drain it, or to ask about it.
+    ///
+    /// # Errors
+    /// `ENOENT`: the token is stale, or is not a server's.
+    pub fn server(&mut self, token: Token) -> io::Result<Server<'_, 'fd, C>> {
+        if !self.servers.contains(token) {
+            return Err(error::stale());
+        }
+        Ok(Server { reactor: self, token })
+    }
+
+    fn accept_stream<A, F>(
+        &mut self,
+        server: Token,
+        connection: Accepted,
+        accepted: &mut A,
+        context: &mut C,
+    ) -> io::Result<()>
+    where
+        A: FnMut(&mut Reactor<'fd, C>, &mut C, Token) -> io::Result<F>,
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, StreamEvent<'_>) -> io::Result<()> + 'fd,
+    {
+        let state = self.servers.get_mut(server).ok_or_else(error::stale)?;
+        state.stats.accepted += 1;
+        let options = state.options.clone();
+        let stream = self.put_accepted(Socket::from(connection), options, server)?;
+        if let Some(state) = self.servers.get_mut(server) {
+            state.stats.connections += 1;
+            if state.stats.connections >= state.limit && !state.limited {
+                state.limited = true;
+                state.stats.limited += 1;
+                if let Some(listener) = state.listener {
+                    let _ = self.modify(listener, Interest::NONE, Trigger::Level);
+                }
+            }
+        }
+        let callback = catch_unwind(AssertUnwindSafe(|| accepted(self, context, stream)));
+        match callback {
+            Ok(Ok(callback)) => {
+                self.put_stream_callback(stream, Box::new(callback));
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                if let Some(state) = self.servers.get_mut(server) {
+                    state.stats.refused += 1;
+                }
+                self.remove(stream);
+                Err(error)
+            }
+            Err(panic) => {
+                self.remove(stream);
+                resume_unwind(panic)
+            }
+        }
+    }
+
+    /// A stream of this server is gone.
+    pub(super) fn left_server(&mut self, server: Token) {
+        let Some(state) = self.servers.get_mut(server) else { return };
+        state.stats.connections -= 1;
+        if state.limited || state.listener.is_none() {
+            self.note_server(server);
+        }
+    }
+
+    fn note_server(&mut self, server: Token) {
+        let Some(state) = self.servers.get_mut(server) else { return };
+        if !std::mem::replace(&mut state.noted, true) {
+            self.streams.note_other(server);
+            self.timer_was_set();
+        }
+    }
+
+    /// Accepts again when there is room; ends when there is nothing left to wait for. Returns how many callbacks were called.
+    pub(super) fn settle_server(
+        &mut self,
+        server: Token,
+        context: &mut C,
+        turn: &mut Turn<'fd, C>,
+        after: &mut impl FnMut(&mut Self, &mut C),
+    ) -> usize {
+        let Some(state) = self.servers.get_mut(server) else { return 0 };
+        state.noted = false;
+        if let Some(listener) = state.listener {
+            if state.limited && state.stats.connections < state.limit {
+                state.limited = false;
+                if self.modify(listener, Interest::READABLE, Trigger::Level).is_err() && self.contains(listener) {
+                    self.resume_later(server);
+                }
+            }
+            return 0;
+        }
+        if state.stats.connections > 0 {
+            return 0;
+        }
+        let Some(state) = self.servers.remove(server) else { return 0 };
+        let Some((deadline, drained)) = state.drain else { return 0 };
+        self.remove(deadline);
+        drained(self, context, state.stats);
+        self.follow_up(context, turn, after);
+        1
+    }
+
+    #[cold]
+    fn resume_later(&mut self, server: Token) {
+        if let Some(state) = self.servers.get_mut(server) {
+            state.limited = true;
+        }
+        let _ = self.timer(RESUME_AGAIN, move |reactor, _, _, _| reactor.note_server(server));
+    }
+
+    /// Ends it at once.
+    pub(super) fn remove_server(&mut self, server: Token) -> bool {
+        let Some(state) = self.servers.remove(server) else { return false };
+        if let Some(listener) = state.listener {
+            self.remove(listener);
+        }
+        if let Some((deadline, _)) = state.drain {
+            self.remove(deadline);
+        }
+        for stream in self.streams.of_server(server) {
+            self.remove(stream);
+        }
+        true
+    }
+}
+
+impl<'fd, C> Server<'_, 'fd, C> {
+    /// The token.
+    pub fn token(&self) -> Token {
+        self.token
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> ServerStats {
+        self.reactor.servers.get(self.token).map_or_else(ServerStats::default, |state| state.stats)
+    }
+
+    /// The tokens of the connections that are open now. O(streams).
+    pub fn streams(&self) -> Vec<Token> {
+        self.reactor.streams.of_server(self.token)
+    }
+
+    /// Another limit of connections, at least 1. Those over it stay open.
+    pub fn set_connection_limit(&mut self, most: u32) {
+        if let Some(state) = self.reactor.servers.get_mut(self.token) {
+            state.limit = most.max(1);
+        }
+        // Lowered, it takes effect with the next connection.
+        self.reactor.note_server(self.token);
+    }
+
+    /// Ends the server in good order: the listener is closed, and every stream is told
+    /// [`Stopping`](StreamEvent::Stopping), after which it is closed when what is queued has been sent, unless its callback
+    /// wants to [keep](crate::stream::Stream::keep) it for a while. Those left after `longest` are cut off with
+    /// `ETIMEDOUT`. When the last is gone, `drained` is called, and the token is stale.
+    ///
+    /// # Errors
+    /// `EALREADY`: it is being drained. `ENOSPC`: 2^29 timers.
+    pub fn drain<F>(&mut self, longest: Duration, drained: F) -> io::Result<()>
+    where
+        F: FnOnce(&mut Reactor<'fd, C>, &mut C, ServerStats) + 'fd,
+        C: 'fd,
+    {
+        let server = self.token;
+        let state = self.reactor.servers.get_mut(server).ok_or_else(error::stale)?;
+        if state.drain.is_some() {
+            return Err(error::with(libc::EALREADY, "this server is being drained already"));
+        }
+        let listener = state.listener;
+        let deadline = self.reactor.timer(longest, move |reactor, _, _, _| {
+            let cut_off = reactor.cut_streams_off(server);
+            if let Some(state) = reactor.servers.get_mut(server) {
+                state.stats.cut_off += cut_off;
+            }
+        })?;
+        if let Some(state) = self.reactor.servers.get_mut(server) {
+            state.listener = None;
+            state.drain = Some((deadline, Box::new(drained)));
+        }
+        if let Some(listener) = listener {
+            self.reactor.remove(listener);
+        }
+        self.reactor.stop_streams_of(server);
+        self.reactor.note_server(server);
+        Ok(())
+    }
+}
+
+impl<C> fmt::Debug for Server<'_, '_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("token", &self.token).field("stats", &self.stats()).finish()
+    }
+}
+
+/// Options that the connections inherit.
+fn prepare(listener: &Listener) -> io::Result<()> {
+    super::stream::is_stream(listener.as_fd())?;
+    match listener.local_addr()?.ip() {
+        Some(_) => listener.set_no_delay(true),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,268 @@
+//! Streams on the reactor. Each is a source of the poller's, under the same token, with its state in a table of its own,
+//! so that it can be reached while its callback is called.
+
+mod connect;
+mod deliver;
+mod handle;
+mod output;
+mod settle;
+mod state;
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::rc::Rc;
+
+use super::{AddError, Reactor};
+use crate::net::Socket;
+use crate::stream::{StreamEvent, StreamOptions};
+use crate::{Interest, Time, TimerQueue, Token, Trigger, error};
+pub use handle::Stream;
+pub(super) use connect::is_stream;
+use output::Cork;
+use state::{Flags, State};
+
+pub(super) type Callback<'fd, C> =
+    Box<dyn FnMut(&mut Reactor<'fd, C>, &mut C, Token, StreamEvent<'_>) -> io::Result<()> + 'fd>;
+
+/// So much is read at a time.
+const SCRATCH: usize = 64 * 1024;
+
+/// The streams of a reactor, and what they share.
+pub(super) struct Streams<'fd, C> {
+    /// By the slot of their token, as the handlers are.
+    slots: Vec<Option<Box<State<'fd, C>>>>,
+    len: usize,
+    /// What the peers send is read into this, one at a time.
+    scratch: Vec<u8>,
+    /// What is written is gathered in this, for one at a time.
+    cork: Cork,
+    /// Their time-outs: one timer each, with their token.
+    pub(super) timers: TimerQueue<Token>,
+    due: Vec<Token>,
+    /// Those to be looked after in the next dispatch, apart from what the poller tells.
+    noted: VecDeque<Token>,
+}
+
+impl<'fd, C> Streams<'fd, C> {
+    pub(super) fn new() -> Streams<'fd, C> {
+        Streams {
+            slots: Vec::new(),
+            len: 0,
+            scratch: Vec::new(),
+            cork: Cork::new(),
+            timers: TimerQueue::new(),
+            due: Vec::new(),
+            noted: VecDeque::new(),
+        }
+    }
+
+    /// By its slot: whoever asks has made sure that the token is not stale.
+    #[inline]
+    fn at(&mut self, token: Token) -> Option<&mut State<'fd, C>> {
+        self.slots.get_mut(token.slot() as usize)?.as_deref_mut()
+    }
+
+    /// Whether one is to be looked after.
+    #[inline]
+    pub(super) fn has_noted(&self) -> bool {
+        !self.noted.is_empty()
+    }
+
+    /// Has it looked after in the next dispatch; its own callback has it looked after anyway.
+    fn note(&mut self, token: Token) {
+        if let Some(state) = self.at(token) {
+            if !state.flags.has(Flags::NOTED.and(Flags::CALLED)) {
+                state.flags.set(Flags::NOTED);
+                self.noted.push_back(token);
+            }
+        }
+    }
+
+    /// Has a server looked after in the next dispatch.
+    pub(super) fn note_other(&mut self, server: Token) {
+        self.noted.push_back(server);
+    }
+
+    /// The tokens of a server's streams.
+    pub(super) fn of_server(&self, server: Token) -> Vec<Token> {
+        let states = self.slots.iter().flatten();
+        states.filter(|state| state.server == Some(server)).map(|state| state.token).collect()
+    }
+
+    /// Takes the state of a stream out, with its timer.
+    fn take(&mut self, token: Token) -> Option<Box<State<'fd, C>>> {
+        let state = self.slots.get_mut(token.slot() as usize)?.take()?;
+        self.len -= 1;
+        if let Some(timer) = state.timer {
+            self.timers.cancel(timer);
+        }
+        self.cork.forget(token);
+        Some(state)
+    }
+
+    /// Whose time has come is to be looked after.
+    pub(super) fn take_due(&mut self, now: Time) {
+        self.timers.take_due(now, &mut self.due);
+        while let Some(timer) = self.due.pop() {
+            let Some(&mut token) = self.timers.get_mut(timer) else { continue };
+            if let Some(state) = self.at(token) {
+                state.flags.set(Flags::DUE);
+            }
+            self.note(token);
+        }
+    }
+}
+
+impl<'fd, C> Reactor<'fd, C> {
+    /// Takes a connected socket, for a buffered connection with a callback; see [`stream`](crate::stream). What the
+    /// callback returns as an error closes the connection.
+    ///
+    /// # Errors
+    /// `EPROTOTYPE`: the socket carries messages, not a stream of bytes. `ENOTCONN`: it is not connected: see
+    /// [`connect`](Self::connect). Those of [`Poller::add`](crate::Poller::add). The socket comes back in the error.
+    pub fn add_stream<F>(
+        &mut self,
+        socket: Socket,
+        options: &StreamOptions,
+        callback: F,
+    ) -> Result<Token, AddError<Socket>>
+    where
+        F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, StreamEvent<'_>) -> io::Result<()> + 'fd,
+    {
+        if let Err(error) = is_stream(socket.as_fd()).and_then(|()| socket.peer_addr().map(drop)) {
+            return Err(AddError { source: socket, error });
+        }
+        self.put_stream(socket, Rc::new(options.clone()), Flags::NONE, Some(Box::new(callback)), None)
+    }
+
+    /// A stream by its token: to write to it, to pause or close it, or to ask about it.
+    ///
+    /// # Errors
+    /// `ENOENT`: the token is stale, or is not a stream's.
+    pub fn stream(&mut self, token: Token) -> io::Result<Stream<'_, 'fd, C>> {
+        if !self.poller.contains(token) || self.streams.at(token).is_none() {
+            return Err(error::stale());
+        }
+        Ok(Stream { reactor: self, token })
+    }
+
+    fn put_stream(
+        &mut self,
+        socket: Socket,
+        options: Rc<StreamOptions>,
+        flags: Flags,
+        callback: Option<Callback<'fd, C>>,
+        server: Option<Token>,
+    ) -> Result<Token, AddError<Socket>> {
+        let connecting = flags.has(Flags::CONNECTING);
+        let interest = if connecting { Interest::WRITABLE } else { Interest::READABLE };
+        let fd = socket.as_fd().as_raw_fd();
+        // SAFETY: the socket lives in `streams`, from where it is dropped only after the poller has let go of it (or
+        // after the poller itself).
+        let (token, evicted) = match unsafe { self.poller.replace_raw(fd, interest, Trigger::Level) } {
+            Ok(added) => added,
+            Err(error) => return Err(AddError { source: socket, error }),
+        };
+        let timed = connecting || options.keeps_time();
+        let now = if timed { Time::now() } else { Time::from_nanos(0) };
+        let state = State {
+            token,
+            socket,
+            flags,
+            interest,
+            callback,
+            options,
+            queue: None,
+            failure: None,
+            server,
+            timer: None,
+            armed: Time::NEVER,
+            last_read: now,
+            last_write: now,
+        };
+        let slot = token.slot() as usize;
+        if self.streams.slots.len() <= slot {
+            self.streams.slots.resize_with(slot + 1, || None);
+        }
+        self.streams.slots[slot] = Some(Box::new(state));
+        self.streams.len += 1;
+        if timed {
+            self.arm(token);
+        }
+        self.evict(evicted);
+        Ok(token)
+    }
+
+    /// A stream of a server's, whose callback is still to be made.
+    pub(super) fn put_accepted(&mut self, socket: Socket, options: Rc<StreamOptions>, server: Token) -> io::Result<Token> {
+        Ok(self.put_stream(socket, options, Flags::NONE, None, Some(server))?)
+    }
+
+    /// Its callback, unless what made it has removed the stream.
+    pub(super) fn put_stream_callback(&mut self, token: Token, callback: Callback<'fd, C>) {
+        if self.poller.contains(token) {
+            if let Some(state) = self.streams.at(token) {
+                state.callback = Some(callback);
+            }
+        }
+    }
+
+    /// Has a server's streams told that it is being drained.
+    pub(super) fn stop_streams_of(&mut self, server: Token) {
+        for token in self.streams.of_server(server) {
+            if let Some(state) = self.streams.at(token) {
+                state.flags.set(Flags::STOPPING);
+            }
+            self.note(token);
+        }
+    }
+
+    /// Has them closed with an error; tells how many.
+    pub(super) fn cut_streams_off(&mut self, server: Token) -> u64 {
+        let streams = self.streams.of_server(server);
+        for &token in &streams {
+            self.fail(token, error::with(libc::ETIMEDOUT, "the server was being drained, and the time for that is over"));
+            self.note(token);
+        }
+        streams.len() as u64
+    }
+
+    /// Its socket, of which it is no more than that from now on.
+    pub(super) fn take_stream(&mut self, token: Token) -> Option<Socket> {
+        self.detach(token).map(|state| state.socket)
+    }
+
+    /// Removes a stream, which must be there, at once and without a word.
+    pub(super) fn remove_stream(&mut self, token: Token) {
+        drop(self.detach(token));
+    }
+
+    /// Drops a stream whose descriptor's number is another's now.
+    pub(super) fn evict_stream(&mut self, token: Token) {
+        if let Some(State { socket, server, .. }) = self.streams.take(token).map(|state| *state) {
+            // Not to be closed: it is not ours.
+            std::mem::forget(socket);
+            if let Some(server) = server {
+                self.left_server(server);
+            }
+        }
+    }
+
+    /// Takes a stream out: what the kernel has not taken yet is lost.
+    fn detach(&mut self, token: Token) -> Option<Box<State<'fd, C>>> {
+        self.flush_cork_of(token);
+        self.poller.remove(token);
+        let state = self.streams.take(token)?;
+        if let Some(server) = state.server {
+            self.left_server(server);
+        }
+        Some(state)
+    }
+
+    /// Notes it, and tells a host that waits elsewhere.
+    fn note(&mut self, token: Token) {
+        self.streams.note(token);
+        self.timer_was_set();
+    }
+}

@@ -1,0 +1,167 @@
+use std::io;
+use std::rc::Rc;
+
+use super::Callback;
+use crate::net::Socket;
+use crate::stream::{StreamOptions, Timeout, WriteQueue};
+use crate::{Interest, Time, Token};
+
+/// What a stream has been through, a bit each.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flags(u16);
+
+impl Flags {
+    pub(super) const NONE: Flags = Flags(0);
+    /// connect(2) is in progress.
+    pub(super) const CONNECTING: Flags = Flags(1);
+    /// It has succeeded, and nobody was told.
+    pub(super) const CONNECTED: Flags = Flags(1 << 1);
+    /// The user wants to read nothing for now.
+    pub(super) const PAUSED: Flags = Flags(1 << 2);
+    /// The peer has sent all that it will.
+    pub(super) const ENDED: Flags = Flags(1 << 3);
+    /// Over the high-water mark, and not yet back under the low one.
+    pub(super) const FULL: Flags = Flags(1 << 4);
+    /// Full only because one callback wrote so much: the kernel may have taken it.
+    pub(super) const BURST: Flags = Flags(1 << 5);
+    /// Our side is to be shut down when the queue is empty.
+    pub(super) const SHUTTING: Flags = Flags(1 << 6);
+    /// It is.
+    pub(super) const SHUT: Flags = Flags(1 << 7);
+    /// The stream is to be closed when our side is shut down.
+    pub(super) const CLOSING: Flags = Flags(1 << 8);
+    /// It is, but for the peer, which may close as well.
+    pub(super) const LINGERING: Flags = Flags(1 << 9);
+    /// Its callback is being called.
+    pub(super) const CALLED: Flags = Flags(1 << 10);
+    /// It is in the list of those to be looked after.
+    pub(super) const NOTED: Flags = Flags(1 << 11);
+    /// Its timer has come.
+    pub(super) const DUE: Flags = Flags(1 << 12);
+    /// The callback wants it to stay open.
+    pub(super) const KEPT: Flags = Flags(1 << 13);
+    /// Its server is being drained, and it was not told.
+    pub(super) const STOPPING: Flags = Flags(1 << 14);
+    /// Something was queued that the kernel may take at once.
+    pub(super) const UNTRIED: Flags = Flags(1 << 15);
+
+    pub(super) fn has(self, any: Flags) -> bool {
+        self.0 & any.0 != 0
+    }
+
+    pub(super) fn set(&mut self, flags: Flags) {
+        self.0 |= flags.0;
+    }
+
+    /// Clears them, and tells whether one was set.
+    pub(super) fn take(&mut self, flags: Flags) -> bool {
+        let had = self.has(flags);
+        self.0 &= !flags.0;
+        had
+    }
+
+    pub(super) const fn and(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+}
+
+/// Which deadline is the next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deadline {
+    /// One that the user is told of.
+    Timeout(Timeout),
+    Connect,
+    Close,
+}
+
+/// A stream, all but its callback while that is called.
+pub(super) struct State<'fd, C> {
+    pub(super) token: Token,
+    pub(super) socket: Socket,
+    pub(super) flags: Flags,
+    /// What the poller watches for.
+    pub(super) interest: Interest,
+    /// `None` while it is called, and before a server has made it.
+    pub(super) callback: Option<Callback<'fd, C>>,
+    /// Shared by the streams of a server.
+    pub(super) options: Rc<StreamOptions>,
+    /// There is one only while something is in it.
+    pub(super) queue: Option<Box<WriteQueue>>,
+    /// Why the connection is at its end.
+    pub(super) failure: Option<io::Error>,
+    pub(super) server: Option<Token>,
+    /// One for all time-outs, set when there is one, and moved late.
+    pub(super) timer: Option<Token>,
+    pub(super) armed: Time,
+    pub(super) last_read: Time,
+    /// When the kernel last took something, or what waits began to wait; or when connecting or lingering began.
+    pub(super) last_write: Time,
+}
+
+impl<C> State<'_, C> {
+    /// Bytes that the kernel did not take yet.
+    pub(super) fn queued(&self) -> u64 {
+        self.queue.as_ref().map_or(0, |queue| queue.len())
+    }
+
+    /// Whether what comes is to be read now.
+    pub(super) fn reads(&self) -> bool {
+        let mut against = Flags::CONNECTING.and(Flags::ENDED);
+        if !self.flags.has(Flags::LINGERING) {
+            against = against.and(Flags::PAUSED).and(Flags::FULL).and(Flags::CLOSING);
+        }
+        !self.flags.has(against)
+    }
+
+    pub(super) fn wanted(&self) -> Interest {
+        let mut wanted = Interest::NONE;
+        if self.reads() {
+            wanted |= Interest::READABLE;
+        }
+        if self.queue.is_some() || self.flags.has(Flags::CONNECTING) {
+            wanted |= Interest::WRITABLE;
+        }
+        wanted
+    }
+
+    pub(super) fn keeps_time(&self) -> bool {
+        self.options.keeps_time() || self.flags.has(Flags::CLOSING)
+    }
+
+    /// The time-outs begin anew.
+    pub(super) fn refresh(&mut self) {
+        let now = Time::now();
+        (self.last_read, self.last_write) = (now, now);
+    }
+
+    pub(super) fn close(&mut self) {
+        if !self.flags.has(Flags::CLOSING) {
+            self.flags.set(Flags::CLOSING.and(Flags::SHUTTING));
+            self.refresh();
+        }
+    }
+
+    /// The next deadline, if there is one.
+    pub(super) fn deadline(&self) -> Option<(Time, Deadline)> {
+        let options = &*self.options;
+        if self.flags.has(Flags::CONNECTING) {
+            return options.connect.map(|longest| (self.last_write + longest, Deadline::Connect));
+        }
+        if self.flags.has(Flags::LINGERING) {
+            return Some((self.last_write + options.close, Deadline::Close));
+        }
+        let last = self.last_read.max(self.last_write);
+        [
+            options.idle.map(|longest| (last + longest, Deadline::Timeout(Timeout::Idle))),
+            options.read.filter(|_| self.reads()).map(|longest| (self.last_read + longest, Deadline::Timeout(Timeout::Read))),
+            options
+                .write
+                .filter(|_| self.queue.is_some())
+                .map(|longest| (self.last_write + longest, Deadline::Timeout(Timeout::Write))),
+            self.flags.has(Flags::CLOSING).then(|| (self.last_write + options.close, Deadline::Close)),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(time, _)| *time)
+    }
+}

@@ -1,0 +1,112 @@
+//! Accepting with limits: a listener whose connections are [streams](crate::stream).
+//!
+//! [`Reactor::serve`](crate::Reactor::serve) accepts, as [`Reactor::listen`](crate::Reactor::listen) does (when the process has
+//! run out of descriptors, accepting pauses), and makes each connection a stream. With as many connections as the
+//! [limit](ServerOptions::connection_limit) allows, the others wait in the kernel's queue.
+//! [`Server::drain`] ends it in good order.
+//!
+//! ```
+//! use fastsock::server::ServerOptions;
+//! use fastsock::stream::{StreamEvent, StreamOptions};
+//! use fastsock::{Reactor, net::Listener};
+//! use std::io::{Read, Write};
+//! use std::time::Duration;
+//!
+//! fn main() -> std::io::Result<()> {
+//!     let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+//!     let address = listener.local_addr()?.ip().unwrap();
+//!     let mut reactor = Reactor::<()>::new()?;
+//!     let options = ServerOptions::new()
+//!         .connection_limit(10_000)
+//!         .streams(StreamOptions::new().idle_timeout(Duration::from_secs(60)));
+//!     // Called once for each connection, to make its callback.
+//!     let server = reactor.serve(listener, &options, |reactor, _, token| {
+//!         reactor.stream(token)?.write(b"Name? ")?;
+//!         let mut name = Vec::new();
+//!         Ok(move |reactor: &mut Reactor<'_, ()>, _: &mut (), token, event: StreamEvent<'_>| {
+//!             if let StreamEvent::Data(bytes) = event {
+//!                 name.extend_from_slice(bytes);
+//!                 if bytes.contains(&b'\n') {
+//!                     let mut stream = reactor.stream(token)?;
+//!                     stream.write(&[b"Hello, ", &*name].concat())?;
+//!                     stream.close();
+//!                 }
+//!             }
+//!             Ok(())
+//!         })
+//!     })?;
+//!     reactor.signal(libc::SIGTERM, move |reactor, _, _, _| {
+//!         if let Ok(mut server) = reactor.server(server) {
+//!             // Ten seconds for those that are connected; then `run` returns.
+//!             let _ = server.drain(Duration::from_secs(10), |reactor, _, _| reactor.stop());
+//!         }
+//!     })?;
+//!     let client = std::thread::spawn(move || -> std::io::Result<String> {
+//!         let mut stream = std::net::TcpStream::connect(address)?;
+//!         stream.write_all(b"world\n")?;
+//!         let mut answer = String::new();
+//!         stream.read_to_string(&mut answer)?;
+//! #       std::process::Command::new("kill").arg(std::process::id().to_string()).status()?;
+//!         Ok(answer)
+//!     });
+//!     reactor.run(&mut ())?; // Until SIGTERM comes.
+//!     assert_eq!(client.join().unwrap()?, "Name? Hello, world\n");
+//!     Ok(())
+//! }
+//! ```
+
+pub use crate::reactor::Server;
+
+use crate::stream::StreamOptions;
+
+/// Limits of a server, and the options of its streams.
+#[derive(Clone, Debug)]
+#[must_use = "they are for `serve`"]
+pub struct ServerOptions {
+    pub(crate) limit: u32,
+    pub(crate) streams: StreamOptions,
+}
+
+impl ServerOptions {
+    /// No limit but the process's own, and the defaults of [`StreamOptions`].
+    pub fn new() -> ServerOptions {
+        ServerOptions { limit: u32::MAX, streams: StreamOptions::new() }
+    }
+
+    /// The most connections at a time, at least 1. Others wait in the listener's queue, to be accepted as soon as one is
+    /// closed.
+    pub fn connection_limit(mut self, most: u32) -> ServerOptions {
+        self.limit = most.max(1);
+        self
+    }
+
+    /// The options of the streams.
+    pub fn streams(mut self, options: StreamOptions) -> ServerOptions {
+        self.streams = options;
+        self
+    }
+}
+
+impl Default for ServerOptions {
+    fn default() -> ServerOptions {
+        ServerOptions::new()
+    }
+}
+
+/// Counters of a server. They never go back, but for `connections`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerStats {
+    /// Connections that are open now.
+    pub connections: u32,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Of these, the ones that were closed at once, for the callback that makes their callbacks has returned an error.
+    pub refused: u64,
+    /// Times that the limit of connections was reached.
+    pub limited: u64,
+    /// Connections that were cut off at the end of a drain.
+    pub cut_off: u64,
+    /// The errno for which the listener was given up, or 0.
+    pub failure: i32,
+}
