@@ -97,21 +97,20 @@ impl<'fd, C> Reactor<'fd, C> {
                 continue;
             }
             if state.flags.has(Flags::SHUTTING) && state.queue.is_none() && !state.flags.has(Flags::CONNECTING) {
+                let closing = state.flags.has(Flags::CLOSING);
+                if closing && (state.flags.has(Flags::ENDED) || state.options.close.is_zero()) {
+                    // Nothing is left to read, which closing could take for a reason to reset the connection.
+                    return count + self.finish(token, Ok(()), context, turn, after);
+                }
                 if !state.flags.has(Flags::SHUT) {
                     state.flags.set(Flags::SHUT);
                     // It fails when the peer is gone already, which reading or closing will tell.
                     let _ = state.socket.shutdown(Shutdown::Write);
                 }
-                if state.flags.has(Flags::CLOSING) && !state.flags.has(Flags::LINGERING) {
-                    if state.flags.has(Flags::ENDED) || state.options.close.is_zero() {
-                        return count + self.finish(token, Ok(()), context, turn, after);
-                    }
+                if closing && !state.flags.has(Flags::LINGERING) {
                     state.flags.set(Flags::LINGERING);
                     state.last_write = Time::now();
                 }
-            }
-            if state.flags.has(Flags::LINGERING) && state.flags.has(Flags::ENDED) {
-                return count + self.finish(token, Ok(()), context, turn, after);
             }
             let wanted = state.wanted();
             if wanted != state.interest {
