@@ -241,7 +241,10 @@ impl<'fd, C> Reactor<'fd, C> {
     /// As there; `EINVAL` for a stream, which is [paused](crate::stream::Stream::pause) and resumed instead.
     pub fn modify(&mut self, token: Token, interest: Interest, mode: impl Into<Mode>) -> io::Result<()> {
         if self.is_stream(token) && self.poller.contains(token) {
-            return Err(error::with(libc::EINVAL, "this is a stream, which knows what it waits for: pause() and resume() it"));
+            return Err(error::with(
+                libc::EINVAL,
+                "this is a stream, which knows what it waits for: pause() and resume() it",
+            ));
         }
         self.poller.modify(token, interest, mode)
     }

@@ -48,7 +48,9 @@ impl WriteQueue {
         }
         self.len += bytes.len() as u64;
         match self.pieces.back_mut() {
-            Some(Piece::Bytes { bytes: last, .. }) if last.len() + bytes.len() <= PIECE => last.extend_from_slice(bytes),
+            Some(Piece::Bytes { bytes: last, .. }) if last.len() + bytes.len() <= PIECE => {
+                last.extend_from_slice(bytes)
+            }
             _ => self.pieces.push_back(Piece::Bytes { bytes: bytes.to_vec(), sent: 0 }),
         }
     }

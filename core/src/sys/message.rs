@@ -4,9 +4,9 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use super::socket::RawAddress;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::sigpipe::without_sigpipe;
+use super::socket::RawAddress;
 use super::syscall;
 
 /// The kernel's `UIO_MAXIOV`: more buffers than this in one call are an error, so the rest is left for the next.

@@ -17,8 +17,8 @@ use super::{AddError, Reactor};
 use crate::net::Socket;
 use crate::stream::{StreamEvent, StreamOptions};
 use crate::{Interest, Time, TimerQueue, Token, Trigger, error};
-pub use handle::Stream;
 pub(super) use connect::is_stream;
+pub use handle::Stream;
 use output::Cork;
 use state::{Flags, State};
 
@@ -195,7 +195,12 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// A stream of a server's, whose callback is still to be made.
-    pub(super) fn put_accepted(&mut self, socket: Socket, options: Rc<StreamOptions>, server: Token) -> io::Result<Token> {
+    pub(super) fn put_accepted(
+        &mut self,
+        socket: Socket,
+        options: Rc<StreamOptions>,
+        server: Token,
+    ) -> io::Result<Token> {
         Ok(self.put_stream(socket, options, Flags::NONE, None, Some(server))?)
     }
 
@@ -222,7 +227,10 @@ impl<'fd, C> Reactor<'fd, C> {
     pub(super) fn cut_streams_off(&mut self, server: Token) -> u64 {
         let streams = self.streams.of_server(server);
         for &token in &streams {
-            self.fail(token, error::with(libc::ETIMEDOUT, "the server was being drained, and the time for that is over"));
+            self.fail(
+                token,
+                error::with(libc::ETIMEDOUT, "the server was being drained, and the time for that is over"),
+            );
             self.note(token);
         }
         streams.len() as u64

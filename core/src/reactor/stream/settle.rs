@@ -224,4 +224,3 @@ fn timed_out(timeout: Option<Timeout>) -> io::Error {
     };
     error::with(libc::ETIMEDOUT, sentence)
 }
-

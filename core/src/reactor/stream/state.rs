@@ -153,7 +153,10 @@ impl<C> State<'_, C> {
         let last = self.last_read.max(self.last_write);
         [
             options.idle.map(|longest| (last + longest, Deadline::Timeout(Timeout::Idle))),
-            options.read.filter(|_| self.reads()).map(|longest| (self.last_read + longest, Deadline::Timeout(Timeout::Read))),
+            options
+                .read
+                .filter(|_| self.reads())
+                .map(|longest| (self.last_read + longest, Deadline::Timeout(Timeout::Read))),
             options
                 .write
                 .filter(|_| self.queue.is_some())
