@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::super::Reactor;
 use super::state::{Flags, State};
-use crate::Token;
+use crate::{Time, Token};
 use crate::net::{PeerAddress, Socket};
 use crate::stream::StreamOptions;
 
@@ -130,6 +130,7 @@ impl<'fd, C> Stream<'_, 'fd, C> {
                 state.refresh();
             }
             state.options = options;
+            state.armed = Time::NEVER;
         });
     }
 

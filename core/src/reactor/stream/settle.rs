@@ -112,15 +112,20 @@ impl<'fd, C> Reactor<'fd, C> {
                     state.last_write = Time::now();
                 }
             }
+            // Reading and writing put deadlines off. Only what also changes the interest, or closing, brings one nearer.
+            let mut nearer = state.armed == Time::NEVER || state.flags.has(Flags::CLOSING);
             let wanted = state.wanted();
             if wanted != state.interest {
                 state.interest = wanted;
+                nearer = true;
                 if let Err(error) = self.poller.modify(token, wanted, Trigger::Level) {
                     self.fail(token, error);
                     continue;
                 }
             }
-            self.arm(token);
+            if nearer {
+                self.arm(token);
+            }
             break;
         }
         count
