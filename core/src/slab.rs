@@ -1,7 +1,7 @@
 //! Slots named by tokens.
 
-use crate::error;
 use crate::token::{Kind, MAX_SLOT, Token};
+use crate::{error, growth};
 
 struct Slot<T> {
     /// Of the value that is here, or of the next one. 0: retired.
@@ -26,26 +26,25 @@ impl<T> Slab<T> {
         self.len
     }
 
-    /// The token that the next `insert` will give.
-    fn vacant(&mut self) -> std::io::Result<Token> {
-        if self.free.is_empty() {
-            let slot = self.slots.len() as u32;
-            if slot > MAX_SLOT {
-                return Err(error::with(libc::ENOSPC, "2^29 slots are in use or retired: make a new reactor"));
-            }
-            self.slots.push(Slot { generation: 1, value: None });
-            self.free.push(slot);
-        }
-        let slot = self.free[self.free.len() - 1];
-        Ok(Token::new(self.slots[slot as usize].generation, self.kind, slot))
-    }
-
+    #[inline]
     pub(crate) fn insert(&mut self, value: T) -> std::io::Result<Token> {
-        let token = self.vacant()?;
-        self.free.pop();
-        self.slots[token.slot() as usize].value = Some(value);
+        let (slot, generation) = match self.free.pop() {
+            Some(slot) => {
+                let place = &mut self.slots[slot as usize];
+                place.value = Some(value);
+                (slot, place.generation)
+            }
+            None => {
+                let slot = self.slots.len() as u32;
+                if slot > MAX_SLOT {
+                    return Err(full());
+                }
+                growth::push(&mut self.slots, Slot { generation: 1, value: Some(value) });
+                (slot, 1)
+            }
+        };
         self.len += 1;
-        Ok(token)
+        Ok(Token::new(generation, self.kind, slot))
     }
 
     #[inline]
@@ -88,6 +87,7 @@ impl<T> Slab<T> {
         Some(Token::new(entry.generation, self.kind, slot))
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, token: Token) -> Option<T> {
         if !token.is(self.kind) {
             return None;
@@ -100,7 +100,7 @@ impl<T> Slab<T> {
         // At the last generation the sum wraps to 0, which no token carries: the slot is retired for good.
         slot.generation = slot.generation.wrapping_add(1);
         if slot.generation != 0 {
-            self.free.push(token.slot());
+            growth::push(&mut self.free, token.slot());
         }
         self.len -= 1;
         Some(value)
@@ -113,6 +113,11 @@ impl<T> Slab<T> {
             slot.value.as_mut().map(|value| (Token::new(generation, kind, index as u32), value))
         })
     }
+}
+
+#[cold]
+fn full() -> std::io::Error {
+    error::with(libc::ENOSPC, "2^29 slots are in use or retired: make a new reactor")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use common::{LONG, errno, for_each_backend, streams};
+use common::{LONG, Random, errno, for_each_backend, streams};
 use fastsock::{Interest, Reactor, Repeat, Time, Token, Trigger};
 
 const MS: Duration = Duration::from_millis(1);
@@ -37,16 +37,46 @@ fn they_fire_in_the_order_of_their_deadlines_and_never_early() {
 }
 
 #[test]
+fn none_is_early_among_many_that_are_put_off_brought_forward_and_cancelled() {
+    for_each_backend(|backend| {
+        let mut random = Random::new();
+        let mut reactor = Reactor::<Vec<(usize, Time)>>::with_backend(backend).unwrap();
+        let tokens: Vec<Token> =
+            (0..500).map(|i| reactor.timer(LONG, move |_, log, _, _| log.push((i, Time::now()))).unwrap()).collect();
+        let mut earliest = vec![None; tokens.len()];
+        for _ in 0..1500 {
+            let i = random.below(tokens.len());
+            let after = Duration::from_micros(random.below(20_000) as u64);
+            earliest[i] = Some(Time::now() + after);
+            reactor.rearm_timer(tokens[i], after).unwrap();
+        }
+        for (i, &token) in tokens.iter().enumerate() {
+            if earliest[i].is_none() || i % 10 == 0 {
+                assert!(reactor.remove(token));
+                earliest[i] = None;
+            }
+        }
+        let mut log = Vec::new();
+        reactor.run(&mut log).unwrap();
+        assert_eq!(log.len(), earliest.iter().flatten().count(), "each fires once");
+        for (i, fired) in log {
+            let earliest = earliest[i].take().expect("cancelled, or fired twice");
+            assert!(fired >= earliest, "early by {:?}", fired.until(earliest));
+        }
+    });
+}
+
+#[test]
 fn equal_deadlines_fire_in_the_order_in_which_they_were_set() {
     for_each_backend(|backend| {
         let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
         let deadline = Time::now();
-        for i in 0..1000 {
+        for i in 0..100_000 {
             reactor.timer_at(deadline, move |_, log, _, _| log.push(i)).unwrap();
         }
         let mut log = Log::new();
         reactor.turn(&mut log, Some(LONG)).unwrap();
-        assert!(log.iter().copied().eq(0..1000));
+        assert!(log.iter().copied().eq(0..100_000));
     });
 }
 
@@ -211,6 +241,38 @@ fn fixed_delay_begins_at_the_end_of_the_callback() {
 }
 
 #[test]
+fn fixed_rate_counts_from_the_deadline_and_fixed_delay_from_the_end_of_the_callback() {
+    for_each_backend(|backend| {
+        for repeat in [Repeat::FixedRate(2 * MS), Repeat::FixedDelay(2 * MS)] {
+            let mut reactor = Reactor::<Option<Time>>::with_backend(backend).unwrap();
+            let first = Time::now() + MS;
+            reactor
+                .timer_repeating(first, repeat, |_, end, _, _| {
+                    let begin = Time::now();
+                    while begin.until(Time::now()) < MS {
+                        std::hint::spin_loop();
+                    }
+                    *end = Some(Time::now());
+                })
+                .unwrap();
+            for _ in 0..5 {
+                let mut end = None;
+                while end.is_none() {
+                    reactor.turn(&mut end, Some(LONG)).unwrap();
+                }
+                let (end, next) = (end.unwrap(), reactor.next_deadline().unwrap());
+                let on_the_grid = (next - first).as_nanos() % (2 * MS).as_nanos() == 0;
+                if repeat == Repeat::FixedRate(2 * MS) {
+                    assert!(on_the_grid, "{:?} after the first", next - first);
+                } else {
+                    assert!(next - end >= 2 * MS && next <= Time::now() + 2 * MS);
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn a_repeating_timer_fires_once_a_turn_however_late() {
     for_each_backend(|backend| {
         for repeat in [
@@ -233,18 +295,21 @@ fn a_repeating_timer_fires_once_a_turn_however_late() {
 fn huge_delays_and_periods_are_clamped() {
     for_each_backend(|backend| {
         let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
-        reactor.timer(Duration::MAX, |_, log, _, _| log.push(1)).unwrap();
-        for repeat in [Repeat::FixedRate(Duration::MAX), Repeat::FixedDelay(Duration::MAX)] {
-            reactor.timer_repeating(Time::now(), repeat, |_, log, _, _| log.push(2)).unwrap();
+        let huge = [Duration::MAX, Duration::from_nanos(u64::MAX), Duration::from_secs(u64::MAX)];
+        for period in huge {
+            reactor.timer(period, |_, log, _, _| log.push(1)).unwrap();
+            for repeat in [Repeat::FixedRate(period), Repeat::FixedDelay(period)] {
+                reactor.timer_repeating(Time::now(), repeat, |_, log, _, _| log.push(2)).unwrap();
+            }
         }
         reactor.timer_repeating(Time::NEVER, Repeat::FixedRate(MS), |_, log, _, _| log.push(3)).unwrap();
         let far = reactor.timer(MS, |_, log, _, _| log.push(4)).unwrap();
         reactor.rearm_timer(far, Duration::from_nanos(u64::MAX - 5)).unwrap();
         let mut log = Log::new();
         reactor.turn(&mut log, Some(LONG)).unwrap();
-        assert_eq!(log, [2, 2]);
+        assert_eq!(log, [2; 6]);
         assert_eq!(reactor.turn(&mut log, Some(2 * MS)).unwrap(), 0);
-        assert_eq!(log, [2, 2]);
+        assert_eq!(log, [2; 6]);
     });
 }
 

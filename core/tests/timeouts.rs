@@ -23,21 +23,50 @@ fn never_early() {
     });
 }
 
+/// Measures this many times, and tells the median; again while it is not below the limit, for the machine may be busy.
+/// What always takes too long takes too long every time.
+fn median_below(limit: Duration, mut measure: impl FnMut() -> Duration) {
+    let mut medians = Vec::new();
+    for _ in 0..40 {
+        let mut list: Vec<Duration> = (0..25).map(|_| measure()).collect();
+        list.sort();
+        if list[12] < limit {
+            return;
+        }
+        medians.push(list[12]);
+    }
+    panic!("never below {limit:?}: {medians:?}");
+}
+
 #[test]
 fn a_hundred_microseconds_are_not_made_a_millisecond() {
     for_each_backend(|backend| {
         let mut poller = Poller::with_backend(backend).unwrap();
         let (mut events, timeout) = (Vec::new(), Duration::from_micros(100));
-        // The best of many: what the kernel can do, whatever else this machine is busy with.
-        let best = (0..200)
-            .map(|_| {
-                let start = Instant::now();
-                poller.wait(&mut events, Some(timeout)).unwrap();
-                start.elapsed()
-            })
-            .min()
-            .unwrap();
-        assert!(best >= timeout && best < Duration::from_micros(600), "{best:?}");
+        // What the kernel adds by itself is 50 us (PR_SET_TIMERSLACK), and the way back to the thread.
+        median_below(Duration::from_micros(500), || {
+            let start = Instant::now();
+            poller.wait(&mut events, Some(timeout)).unwrap();
+            let took = start.elapsed();
+            assert!(took >= timeout, "over early, in {took:?}");
+            took
+        });
+    });
+}
+
+#[test]
+fn a_timer_of_a_hundred_microseconds_fires_within_the_slack_of_the_kernel() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Option<Time>>::with_backend(backend).unwrap();
+        median_below(Duration::from_micros(500), || {
+            let deadline = Time::now() + Duration::from_micros(100);
+            reactor.timer_at(deadline, |_, fired, _, _| *fired = Some(Time::now())).unwrap();
+            let mut fired = None;
+            reactor.run(&mut fired).unwrap();
+            let fired = fired.unwrap();
+            assert!(fired >= deadline, "early");
+            Duration::from_micros(100) + (fired - deadline)
+        });
     });
 }
 
@@ -80,7 +109,10 @@ fn a_huge_timeout_is_a_long_one_and_not_an_error() {
 #[test]
 fn times_and_deadlines_are_clamped() {
     let now = Time::now();
-    assert_eq!(now + Duration::MAX, Time::NEVER);
+    for huge in [Duration::MAX, Duration::from_nanos(u64::MAX), Duration::from_secs(u64::MAX)] {
+        assert_eq!(now + huge, Time::NEVER);
+    }
+    assert_eq!(Time::NEVER + Duration::from_nanos(1), Time::NEVER);
     assert_eq!(Time::NEVER.until(now), Duration::ZERO);
     assert_eq!(now - (now + Duration::from_secs(1)), Duration::ZERO);
     assert_eq!((now + Duration::from_secs(1)) - now, Duration::from_secs(1));

@@ -48,21 +48,29 @@ fn it_does_what_a_sorted_list_does() {
         let mut now = 1000;
         // Few distinct deadlines in some rounds, so that many are equal.
         let spread = [3, 50, 100_000][random.below(3)];
+        // Of ten steps: up to which one inserts, cancels, sets anew; the others let time pass. So that there are rounds
+        // with much to sweep out, and rounds in which nothing is ever due.
+        let [insert, cancel, rearm] = [[4, 6, 8], [3, 8, 9], [2, 3, 10], [5, 6, 7]][random.below(4)];
         for step in 0..1500_u64 {
-            let deadline = now + random.below(spread) as u64;
+            let deadline = match random.below(50) {
+                0 => 0,
+                1 => u64::MAX,
+                2 => u64::MAX - 1,
+                _ => now + random.below(spread) as u64,
+            };
             let pick = random.below(tokens.len().max(1));
             match (random.below(10), tokens.get(pick).copied()) {
-                (0..=3, _) | (_, None) => {
+                (n, token) if n < insert || token.is_none() => {
                     let token = queue.insert(Time::from_nanos(deadline), step).unwrap();
                     assert!(!tokens.contains(&token), "a token came twice");
                     tokens.push(token);
                     model.arm(deadline, token);
                 }
-                (4..=5, Some(token)) => {
+                (n, Some(token)) if n < cancel => {
                     let known = model.forget(token);
                     assert_eq!(queue.cancel(token).is_some(), known);
                 }
-                (6..=7, Some(token)) => {
+                (n, Some(token)) if n < rearm => {
                     let result = queue.rearm(token, Time::from_nanos(deadline));
                     let known = model.forget(token);
                     assert_eq!(result.is_ok(), known);
@@ -110,6 +118,37 @@ fn a_hundred_thousand_timers_come_out_sorted() {
 }
 
 #[test]
+fn a_hundred_thousand_equal_deadlines_come_out_in_the_order_in_which_they_were_set() {
+    let mut queue = TimerQueue::new();
+    let at = Time::from_nanos(1 << 40);
+    let tokens: Vec<Token> = (0..100_000).map(|_| queue.insert(at, ()).unwrap()).collect();
+    // Put off and brought back, or only set again to the same: both go to the end of the line. The cancelled leave it.
+    let mut expected: Vec<Token> = Vec::new();
+    let mut last: Vec<Token> = Vec::new();
+    for (i, &token) in tokens.iter().enumerate() {
+        match i % 10 {
+            1 => {
+                queue.rearm(token, Time::NEVER).unwrap();
+                queue.rearm(token, at).unwrap();
+                last.push(token);
+            }
+            2 => {
+                queue.rearm(token, at).unwrap();
+                last.push(token);
+            }
+            3 => assert_eq!(queue.cancel(token), Some(())),
+            _ => expected.push(token),
+        }
+    }
+    expected.append(&mut last);
+    let mut due = Vec::new();
+    queue.take_due(Time::from_nanos((1 << 40) - 1), &mut due);
+    assert!(due.is_empty(), "early");
+    queue.take_due(at, &mut due);
+    assert!(due == expected);
+}
+
+#[test]
 fn a_due_value_stays_until_it_is_taken_out_or_set_again() {
     let mut queue = TimerQueue::new();
     let now = Time::now();
@@ -131,8 +170,14 @@ fn a_due_value_stays_until_it_is_taken_out_or_set_again() {
 #[test]
 fn never_is_never_due_by_the_clock() {
     let mut queue = TimerQueue::new();
-    let token = queue.insert(Time::now() + Duration::MAX, ()).unwrap();
+    let never = [Duration::MAX, Duration::from_nanos(u64::MAX), Duration::from_secs(u64::MAX)];
+    let tokens = never.map(|after| queue.insert(Time::now() + after, ()).unwrap());
+    assert_eq!(queue.next_deadline(), Some(Time::NEVER));
+    let near = queue.insert(Time::now(), ()).unwrap();
+    queue.rearm(near, Time::now() + Duration::MAX).unwrap();
     let mut due = Vec::new();
     queue.take_due(Time::now() + Duration::from_secs(1 << 32), &mut due);
-    assert!(due.is_empty() && queue.contains(token));
+    assert!(due.is_empty() && tokens.iter().all(|&token| queue.contains(token)));
+    queue.take_due(Time::NEVER, &mut due);
+    assert_eq!(due, [tokens[0], tokens[1], tokens[2], near], "the end of time, in order");
 }

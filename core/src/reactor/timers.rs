@@ -3,15 +3,15 @@ use std::time::Duration;
 
 use super::{Called, Reactor, Turn};
 use crate::time::nanos;
-use crate::{Repeat, Time, Token, error};
+use crate::{Repeat, Time, Token};
 
 pub(super) type Callback<'fd, C> = Box<dyn FnMut(&mut Reactor<'fd, C>, &mut C, Token, u64) + 'fd>;
 
 pub(super) struct Timer<'fd, C> {
-    deadline: Time,
-    repeat: Repeat,
     /// `None` while it runs.
     callback: Option<Callback<'fd, C>>,
+    /// Elsewhere, because nearly all timers are one-shot ones (`None`), and there may be very many of them.
+    repeat: Option<Box<Repeat>>,
 }
 
 impl<'fd, C> Reactor<'fd, C> {
@@ -21,7 +21,7 @@ impl<'fd, C> Reactor<'fd, C> {
     /// timer may be set again from its own callback by [`rearm_timer`](Self::rearm_timer); otherwise it is gone then.
     ///
     /// # Errors
-    /// `ENOSPC` at 2^30 timers.
+    /// `ENOSPC` at 2^29 timers.
     pub fn timer<F>(&mut self, after: Duration, callback: F) -> io::Result<Token>
     where
         F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, u64) + 'fd,
@@ -32,7 +32,7 @@ impl<'fd, C> Reactor<'fd, C> {
     /// Calls back once, at `deadline`.
     ///
     /// # Errors
-    /// `ENOSPC` at 2^30 timers.
+    /// `ENOSPC` at 2^29 timers.
     pub fn timer_at<F>(&mut self, deadline: Time, callback: F) -> io::Result<Token>
     where
         F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, u64) + 'fd,
@@ -43,12 +43,13 @@ impl<'fd, C> Reactor<'fd, C> {
     /// Calls back at `first` and then as `repeat` says. A period of zero means every turn.
     ///
     /// # Errors
-    /// `ENOSPC` at 2^30 timers.
+    /// `ENOSPC` at 2^29 timers.
     pub fn timer_repeating<F>(&mut self, first: Time, repeat: Repeat, callback: F) -> io::Result<Token>
     where
         F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, u64) + 'fd,
     {
-        let timer = Timer { deadline: first, repeat, callback: Some(Box::new(callback)) };
+        let repeat = (repeat != Repeat::Once).then(|| Box::new(repeat));
+        let timer = Timer { callback: Some(Box::new(callback)), repeat };
         let token = self.timers.insert(first, timer)?;
         self.timer_was_set();
         Ok(token)
@@ -59,9 +60,7 @@ impl<'fd, C> Reactor<'fd, C> {
     /// # Errors
     /// `ENOENT`: stale token.
     pub fn rearm_timer(&mut self, token: Token, after: Duration) -> io::Result<()> {
-        let deadline = Time::now() + after;
-        self.timers.get_mut(token).ok_or_else(error::stale)?.deadline = deadline;
-        self.timers.rearm(token, deadline)?;
+        self.timers.rearm(token, Time::now() + after)?;
         self.timer_was_set();
         Ok(())
     }
@@ -71,19 +70,18 @@ impl<'fd, C> Reactor<'fd, C> {
         if !self.timers.is_due(token) {
             return false;
         }
+        let Some(deadline) = self.timers.deadline(token) else { return false };
         let Some(timer) = self.timers.get_mut(token) else { return false };
         let Some(callback) = timer.callback.take() else { return false };
-        let passed = match timer.repeat {
+        let passed = match timer.repeat.as_deref() {
             // Counted from the deadlines' own grid, so that lateness does not add up.
-            Repeat::FixedRate(period) => {
-                let late = nanos(timer.deadline.until(Time::now()));
+            Some(&Repeat::FixedRate(period)) => {
+                let late = nanos(deadline.until(Time::now()));
                 let missed = late.checked_div(nanos(period)).unwrap_or(0);
                 let step = u128::from(missed) + 1;
                 let ahead = u64::try_from(u128::from(nanos(period)) * step).unwrap_or(u64::MAX);
-                timer.deadline = timer.deadline + Duration::from_nanos(ahead);
-                let deadline = timer.deadline;
                 // Before the call, so that the callback may cancel or re-arm it.
-                let _ = self.timers.rearm(token, deadline);
+                let _ = self.timers.rearm(token, deadline + Duration::from_nanos(ahead));
                 missed + 1
             }
             _ => 1,
@@ -105,12 +103,12 @@ impl<'fd, C> Reactor<'fd, C> {
         // Cancelled by its own callback: then `callback` is dropped here.
         let Some(timer) = self.timers.get_mut(token) else { return };
         timer.callback = Some(callback);
-        let repeat = timer.repeat;
+        let repeat = timer.repeat.as_deref().copied();
         if !self.timers.is_due(token) {
             return;
         }
         match repeat {
-            Repeat::FixedDelay(delay) => drop(self.rearm_timer(token, delay)),
+            Some(Repeat::FixedDelay(delay)) => drop(self.rearm_timer(token, delay)),
             _ => drop(self.timers.cancel(token)),
         }
     }

@@ -19,6 +19,7 @@ pub(crate) mod clock;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod epoll;
 pub(crate) mod fork;
+pub(crate) mod memory;
 pub(crate) mod message;
 pub(crate) mod options;
 pub(crate) mod poll;

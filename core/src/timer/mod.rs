@@ -1,0 +1,283 @@
+mod heap;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::slab::Slab;
+use crate::token::{Kind, Token};
+use crate::{Time, error};
+use heap::{Heap, Node};
+
+/// How a timer goes on after it has fired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Repeat {
+    /// Not at all.
+    Once,
+    /// At whole multiples of the period after the first deadline, however long the callback takes. Periods that were
+    /// missed are not made up for: the callback is called once and told how many have passed.
+    FixedRate(Duration),
+    /// This long after each callback has ended.
+    FixedDelay(Duration),
+}
+
+/// So many outdated nodes are not worth a sweep.
+const FEW: usize = 64;
+
+/// A timer, and what it wants, which the heap may not know yet.
+struct Entry<T> {
+    deadline: u64,
+    /// Never 0: an empty slot of the slab is told by that, in no more room. With a value of eight bytes, two lie in a cache
+    /// line.
+    order: NonZeroU32,
+    /// The order of the node that stands for it; every other node of its slot is outdated. `None`: it is due, or it waits
+    /// to be re-armed.
+    node: Option<NonZeroU32>,
+    value: T,
+}
+
+impl<T> Entry<T> {
+    /// Whether a node of its slot stands for it.
+    #[inline]
+    fn has(&self, node: Node) -> bool {
+        self.node.is_some() && self.node == node.order()
+    }
+
+    /// The node that says what the entry wants, from now on the one that stands for it.
+    #[inline]
+    fn renew(&mut self, slot: u32) -> Node {
+        self.node = Some(self.order);
+        Node::new(self.deadline, self.order, slot)
+    }
+}
+
+/// Values with deadlines: a 4-ary heap with the keys in it, brought up to date late.
+///
+/// Most timers are timeouts, which are put off or cancelled long before they are due. So a cancelled timer only forgets its
+/// place in the heap, and one that is put off only notes its new deadline: the heap finds out when the old place comes
+/// up, or in a sweep when half of it is outdated. Only the first place is right at any time.
+///
+/// | operation | cost |
+/// |---|---|
+/// | `insert` | O(log n), O(1) for random deadlines; no allocation in steady state |
+/// | `cancel`, `rearm` to a later deadline | O(1) amortised; O(log n) for one whose place in the heap comes first |
+/// | `rearm` to an earlier deadline | as `insert`, amortised |
+/// | `next_deadline` | O(1) |
+/// | `take_due` | O(log n) for each that is due |
+///
+/// Equal deadlines come out in the order in which they went in. The heap has at most two places for each timer, and 64: what
+/// is outdated is swept out, in linear time, when it is more than that, so a sweep costs O(1) for each place it frees.
+///
+/// ```
+/// use fastsock::{Time, TimerQueue};
+/// use std::time::Duration;
+/// # fn main() -> std::io::Result<()> {
+/// let mut queue = TimerQueue::new();
+/// let start = Time::now();
+/// let late = queue.insert(start + Duration::from_secs(2), "late")?;
+/// let soon = queue.insert(start + Duration::from_secs(1), "soon")?;
+/// let mut due = Vec::new();
+/// queue.take_due(start + Duration::from_secs(1), &mut due);
+/// assert_eq!(due, [soon]);
+/// assert_eq!(queue.cancel(late), Some("late"));
+/// # Ok(())
+/// # }
+/// ```
+pub struct TimerQueue<T> {
+    heap: Heap,
+    entries: Slab<Entry<T>>,
+    /// The last order given out.
+    order: NonZeroU32,
+    /// How many nodes stand for nothing any more.
+    outdated: usize,
+}
+
+impl<T> TimerQueue<T> {
+    /// An empty queue; it makes no system call ever.
+    pub fn new() -> TimerQueue<T> {
+        TimerQueue { heap: Heap::new(), entries: Slab::new(Kind::Timer), order: NonZeroU32::MIN, outdated: 0 }
+    }
+
+    /// How many values are in the queue, due ones that were not cancelled included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds a value that is due at `deadline`.
+    ///
+    /// # Errors
+    /// `ENOSPC` at 2^29 timers.
+    #[inline]
+    pub fn insert(&mut self, deadline: Time, value: T) -> io::Result<Token> {
+        let (deadline, order) = (deadline.as_nanos(), self.next_order());
+        let token = self.entries.insert(Entry { deadline, order, node: Some(order), value })?;
+        self.heap.push(Node::new(deadline, order, token.slot()));
+        Ok(token)
+    }
+
+    /// Takes a value out, whether it was due or not. `None`: stale token.
+    #[inline]
+    pub fn cancel(&mut self, token: Token) -> Option<T> {
+        let entry = self.entries.remove(token)?;
+        if entry.node.is_some() {
+            self.outdate(token.slot());
+        }
+        Some(entry.value)
+    }
+
+    /// Gives a value another deadline; one that was due already is so no more.
+    ///
+    /// # Errors
+    /// `ENOENT`: stale token.
+    #[inline]
+    pub fn rearm(&mut self, token: Token, deadline: Time) -> io::Result<()> {
+        let (deadline, order) = (deadline.as_nanos(), self.next_order());
+        let entry = self.entries.get_mut(token).ok_or_else(error::stale)?;
+        let later = deadline >= entry.deadline;
+        let has_node = entry.node.is_some();
+        (entry.deadline, entry.order) = (deadline, order);
+        let slot = token.slot();
+        if has_node && later {
+            // Its node comes up too early, and is moved on then: now, if it is the first.
+            if self.heap.first().is_some_and(|first| first.slot() == slot) {
+                self.right_the_first();
+            }
+            return Ok(());
+        }
+        let node = entry.renew(slot);
+        self.heap.push(node);
+        if has_node {
+            self.outdate(slot);
+        }
+        Ok(())
+    }
+
+    /// The earliest deadline.
+    #[inline]
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.heap.first().map(|node| Time::from_nanos(node.deadline()))
+    }
+
+    /// Appends the tokens of all that is due at `now`, earliest first. Their values stay until [`cancel`](Self::cancel)
+    /// or [`rearm`](Self::rearm); whether one is still due is asked by [`is_due`](Self::is_due), for what is done
+    /// about one may cancel the next.
+    pub fn take_due(&mut self, now: Time, due: &mut Vec<Token>) {
+        while let Some(first) = self.heap.first() {
+            if first.deadline() > now.as_nanos() {
+                break;
+            }
+            if let Some(entry) = self.entries.at_mut(first.slot()) {
+                entry.node = None;
+            }
+            due.extend(self.entries.token_at(first.slot()));
+            self.heap.pop();
+            self.right_the_first();
+        }
+    }
+
+    /// Whether this timer came out of [`take_due`](Self::take_due) and has been neither cancelled nor re-armed since.
+    pub fn is_due(&self, token: Token) -> bool {
+        self.entries.get(token).is_some_and(|entry| entry.node.is_none())
+    }
+
+    /// Whether the token names a timer of this queue.
+    pub fn contains(&self, token: Token) -> bool {
+        self.entries.contains(token)
+    }
+
+    /// The deadline of a timer, also of one that is due.
+    pub(crate) fn deadline(&self, token: Token) -> Option<Time> {
+        self.entries.get(token).map(|entry| Time::from_nanos(entry.deadline))
+    }
+
+    /// The value of a timer.
+    pub fn get_mut(&mut self, token: Token) -> Option<&mut T> {
+        self.entries.get_mut(token).map(|entry| &mut entry.value)
+    }
+
+    /// One more than ever before.
+    #[inline]
+    fn next_order(&mut self) -> NonZeroU32 {
+        if self.order == NonZeroU32::MAX {
+            self.renumber();
+        }
+        self.order = self.order.saturating_add(1);
+        self.order
+    }
+
+    /// Begins the count anew, in the same order. Once in four thousand million insertions.
+    #[cold]
+    fn renumber(&mut self) {
+        self.sweep();
+        let entries = &mut self.entries;
+        self.order = NonZeroU32::MIN;
+        let wanted = |node: &Node| entries.at_mut(node.slot()).map(|entry| (entry.deadline, entry.order));
+        for node in self.heap.sorted_by_key(wanted) {
+            self.order = self.order.saturating_add(1);
+            if let Some(entry) = self.entries.at_mut(node.slot()) {
+                entry.order = self.order;
+                *node = entry.renew(node.slot());
+            }
+        }
+    }
+
+    /// A node of this slot stands for nothing any more.
+    #[inline]
+    fn outdate(&mut self, slot: u32) {
+        self.outdated += 1;
+        // Also when its slot is the first: what comes to the front again and again leaves the others behind it.
+        if self.outdated > FEW && self.outdated > self.heap.len() / 2 {
+            self.sweep();
+        } else if self.heap.first().is_some_and(|first| first.slot() == slot) {
+            self.right_the_first();
+        }
+    }
+
+    /// Until the first node stands for a timer, with that timer's deadline.
+    fn right_the_first(&mut self) {
+        while let Some(first) = self.heap.first() {
+            match self.entries.at_mut(first.slot()) {
+                Some(entry) if entry.has(first) => {
+                    if entry.node == Some(entry.order) {
+                        break;
+                    }
+                    let node = entry.renew(first.slot());
+                    self.heap.replace_first(node);
+                }
+                _ => {
+                    self.outdated -= 1;
+                    self.heap.pop();
+                }
+            }
+        }
+    }
+
+    /// Throws every outdated node out.
+    #[cold]
+    fn sweep(&mut self) {
+        let entries = &mut self.entries;
+        self.heap.retain(|node| entries.at_mut(node.slot()).is_some_and(|entry| entry.has(*node)));
+        self.outdated = 0;
+        self.right_the_first();
+    }
+}
+
+impl<T> Default for TimerQueue<T> {
+    fn default() -> TimerQueue<T> {
+        TimerQueue::new()
+    }
+}
+
+impl<T> std::fmt::Debug for TimerQueue<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TimerQueue").field("len", &self.len()).field("next", &self.next_deadline()).finish()
+    }
+}
