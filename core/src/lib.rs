@@ -6,6 +6,7 @@ mod backend;
 mod busy_poll;
 mod error;
 mod event;
+pub mod guide;
 mod growth;
 mod interest;
 mod mode;
