@@ -18,6 +18,7 @@ pub mod server;
 mod slab;
 mod stats;
 pub mod stream;
+mod sync;
 mod sys;
 mod time;
 mod timer;

@@ -1,10 +1,10 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crate::error;
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::sys::wake::WakeFd;
 
 const PENDING: u8 = 1;

@@ -3,10 +3,10 @@ mod renew;
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::slab::Slab;
+use crate::sync::Arc;
 use crate::sys::socket::pollable;
 use crate::sys::{Selector, busy_poll, fork};
 use crate::token::Kind;

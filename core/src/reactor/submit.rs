@@ -1,10 +1,11 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use super::{Reactor, Turn};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::{Waker, error};
 
 type Job<'fd, C> = Box<dyn FnOnce(&mut Reactor<'fd, C>, &mut C) + Send + 'fd>;

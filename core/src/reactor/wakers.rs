@@ -1,8 +1,8 @@
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Called, Reactor, Turn};
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::{Token, Waker};
 
 pub(super) type Callback<'fd, C> = Box<dyn FnMut(&mut Reactor<'fd, C>, &mut C, Token) + 'fd>;

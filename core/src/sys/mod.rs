@@ -24,12 +24,14 @@ pub(crate) mod message;
 pub(crate) mod options;
 pub(crate) mod poll;
 pub(crate) mod select;
+#[cfg_attr(fastsock_model, path = "../../checks/model/src/selector.rs")]
 mod selector;
 pub(crate) mod signal;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod sigpipe;
 pub(crate) mod socket;
 pub(crate) mod timerfd;
+#[cfg_attr(fastsock_model, path = "../../checks/model/src/wake.rs")]
 pub(crate) mod wake;
 
 pub(crate) use selector::Selector;

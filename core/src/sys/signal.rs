@@ -6,12 +6,14 @@
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::syscall;
 use super::wake::WakeFd;
 use crate::error;
+use crate::sync::Arc;
+use crate::sync::fixed::{Mutex, MutexGuard};
 
 /// Signals are numbered from 1 to 64 at most (signal(7)).
 const LAST: usize = 64;
