@@ -66,7 +66,7 @@ demo: build $(RELEASE)/fastsock-loadgen ## one socketserver file, run on threads
 # ----------------------------------------------------------------------------------------------------------- testing
 
 .PHONY: test
-test: lint test-rust test-c test-python test-bench test-examples ## every check there is
+test: lint test-rust model test-c test-python test-bench test-examples ## every check there is
 	@echo "make test: all passed"
 
 .PHONY: lint
@@ -86,6 +86,15 @@ lint: $(VENV)/.fastsock $(VENV)/.dev ## formatting, clippy, ruff, mypy, rustdoc
 .PHONY: test-rust
 test-rust: ## the core crate: every mode on every backend, and its doc examples
 	cargo test --locked -p fastsock -p fastsock-loadgen
+
+.PHONY: model
+model: ## wakers and submitters in every interleaving of a few threads (loom)
+	cargo clippy --locked -q --manifest-path core/checks/Cargo.toml --all-targets -- -D warnings
+	cargo test --locked --manifest-path core/checks/Cargo.toml -p fastsock-model
+
+.PHONY: sanitize
+sanitize: ## the core under the address, leak and thread sanitizers (a nightly Rust)
+	core/checks/sanitize/run.sh $(TARGET)/sanitize
 
 .PHONY: test-c
 test-c: tools-valgrind tools-strace ## the C face: header, ABI, each promise plain and under valgrind

@@ -210,7 +210,8 @@ fn signals(backend: Backend, rounds: usize) {
 
 fn main() {
     let scale: usize = std::env::args().nth(1).map_or(1, |scale| scale.parse().expect("a number"));
-    let parts: [(&str, fn(Backend, usize), usize); 5] = [
+    type Part = fn(Backend, usize);
+    let parts: [(&str, Part, usize); 5] = [
         ("wakers", wakers, 1000),
         ("submitters", submitters, 3000),
         ("two reactors", two_reactors, 3000),
