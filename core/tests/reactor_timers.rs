@@ -142,6 +142,24 @@ fn a_one_shot_timer_set_again_from_its_own_callback_goes_on_and_is_gone_when_not
 }
 
 #[test]
+fn a_timer_set_again_before_it_is_due_fires_once_at_the_last_time() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<Vec<char>>::with_backend(backend).unwrap();
+        let far = Duration::from_secs(3600);
+        let late = reactor.timer(Duration::ZERO, |_, log, _, _| log.push('a')).unwrap();
+        let soon = reactor.timer(far, |_, log, _, _| log.push('b')).unwrap();
+        reactor.rearm_timer(late, far).unwrap();
+        reactor.rearm_timer(soon, Duration::ZERO).unwrap();
+        reactor.rearm_timer(soon, Duration::ZERO).unwrap();
+        let mut log = Vec::new();
+        assert_eq!(reactor.turn(&mut log, Some(LONG)).unwrap(), 1);
+        assert_eq!(reactor.turn(&mut log, Some(Duration::ZERO)).unwrap(), 0);
+        assert_eq!(log, ['b']);
+        assert!(reactor.contains(late) && !reactor.contains(soon));
+    });
+}
+
+#[test]
 fn a_timer_may_cancel_another_that_is_due_in_the_same_turn() {
     for_each_backend(|backend| {
         let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();

@@ -4,8 +4,7 @@
 mod common;
 
 use std::io::Write;
-use std::net::TcpListener;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::mpsc;
 use std::time::Instant;
@@ -66,6 +65,32 @@ fn rearm_fires_an_edge_that_is_still_ready_and_none_that_is_not() {
     read_some(&mut a, 9).unwrap();
     poller.rearm(token).unwrap();
     assert!(look(&mut poller).is_empty());
+}
+
+#[test]
+fn each_datagram_is_an_edge_though_the_last_is_unread() {
+    let (a, b) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    b.connect(a.local_addr().unwrap()).unwrap();
+    let mut poller = Poller::with_backend(Backend::Epoll).unwrap();
+    let token = poller.add(a.as_fd(), READ, Trigger::Edge).unwrap();
+    for _ in 0..3 {
+        b.send(b"x").unwrap();
+        wait_for(&mut poller, token);
+        assert!(look(&mut poller).is_empty());
+    }
+}
+
+#[test]
+fn edges_of_both_directions_are_one_event() {
+    let (a, mut b) = streams();
+    let mut poller = Poller::with_backend(Backend::Epoll).unwrap();
+    b.write_all(b"x").unwrap();
+    let token = poller.add(a.as_fd(), READ | Interest::WRITABLE, Trigger::Edge).unwrap();
+    let event = wait_for(&mut poller, token);
+    assert!(event.is_readable() && event.is_writable());
+    assert!(look(&mut poller).is_empty());
+    b.write_all(b"y").unwrap();
+    assert!(wait_for(&mut poller, token).is_readable());
 }
 
 #[test]
