@@ -3,6 +3,7 @@
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_uint, c_void};
 use std::io;
+use std::mem::MaybeUninit;
 use std::ptr::{NonNull, null_mut};
 
 use super::Timers;
@@ -44,8 +45,10 @@ pub(crate) fn version() -> String {
 
 pub(crate) struct Libev {
     looped: NonNull<Loop>,
-    /// Never moved: libev keeps pointers to those that are active.
-    watchers: Box<[UnsafeCell<Watcher>]>,
+    /// Never moved: libev keeps pointers to those that are active. Written when a timer is set, as in a program that
+    /// allocates them then.
+    watchers: Box<[UnsafeCell<MaybeUninit<Watcher>>]>,
+    set: usize,
 }
 
 extern "C" fn due(_: *mut Loop, _: *mut Watcher, _: c_int) {}
@@ -62,28 +65,32 @@ impl Timers for Libev {
         }
         // SAFETY: flags of 0 are EVFLAG_AUTO.
         let looped = NonNull::new(unsafe { ev_loop_new(0) }).ok_or_else(io::Error::last_os_error)?;
-        let idle =
-            || Watcher { active: 0, pending: 0, priority: 0, data: null_mut(), callback: due, at: 0.0, repeat: 0.0 };
-        Ok(Libev { looped, watchers: (0..room).map(|_| UnsafeCell::new(idle())).collect() })
+        let watchers = Box::new_uninit_slice(room);
+        // SAFETY: an uninitialized `MaybeUninit` is a valid one.
+        let watchers = unsafe { watchers.assume_init() };
+        Ok(Libev { looped, watchers, set: 0 })
     }
 
     #[inline]
     fn set(&mut self, index: usize, millis: u32) -> io::Result<()> {
         let watcher = self.watchers[index].get();
-        // SAFETY: the watcher is inactive, so that libev has no business with it (that is what ev_timer_set asks for),
-        // then valid, and lives until the loop is destroyed.
+        let (at, repeat) = (seconds(millis), seconds(millis));
+        let new = Watcher { active: 0, pending: 0, priority: 0, data: null_mut(), callback: due, at, repeat };
+        // SAFETY: the watcher is not set, so that libev has no pointer to it; it is valid then, and lives until the loop
+        // is destroyed.
         unsafe {
-            (*watcher).at = seconds(millis);
-            (*watcher).repeat = seconds(millis);
-            ev_timer_start(self.looped.as_ptr(), watcher);
+            (*watcher).write(new);
+            ev_timer_start(self.looped.as_ptr(), watcher.cast());
         }
+        self.set += 1;
         Ok(())
     }
 
     #[inline]
     fn set_anew(&mut self, index: usize, millis: u32) -> io::Result<()> {
-        let watcher = self.watchers[index].get();
-        // SAFETY: as above; `repeat` may be written at any time, and counts from the call of ev_timer_again (ev(3)).
+        let watcher = self.watchers[index].get().cast::<Watcher>();
+        // SAFETY: `set` has written it. `repeat` may be written at any time, and counts from the call of ev_timer_again
+        // (ev(3)).
         unsafe {
             (*watcher).repeat = seconds(millis);
             ev_timer_again(self.looped.as_ptr(), watcher);
@@ -93,14 +100,18 @@ impl Timers for Libev {
 
     #[inline]
     fn cancel(&mut self, index: usize) -> io::Result<()> {
-        // SAFETY: a valid watcher of this loop's, active or not.
-        unsafe { ev_timer_stop(self.looped.as_ptr(), self.watchers[index].get()) };
+        let watcher = self.watchers[index].get().cast::<Watcher>();
+        // SAFETY: `set` has written it; it is a watcher of this loop's, active or not.
+        let active = unsafe {
+            ev_timer_stop(self.looped.as_ptr(), watcher);
+            (*watcher).active
+        };
+        self.set -= usize::from(active == 0);
         Ok(())
     }
 
     fn left(&self) -> usize {
-        // SAFETY: libev runs only inside the calls above, so that nobody writes to the watchers now.
-        self.watchers.iter().filter(|watcher| unsafe { (*watcher.get()).active } != 0).count()
+        self.set
     }
 }
 

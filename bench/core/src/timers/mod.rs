@@ -7,6 +7,7 @@ mod queue;
 mod reactor;
 
 use std::io;
+use std::marker::PhantomData;
 
 pub(crate) use self::calloop::Calloop;
 #[cfg(feature = "libev")]
@@ -20,7 +21,7 @@ use crate::case::all_came;
 use crate::{Case, Meter};
 
 /// What is measured, in this order.
-pub(crate) const PARTS: [&str; 4] = ["set", "set anew", "put off", "cancel"];
+pub(crate) const PARTS: [&str; 5] = ["set first", "set again", "set anew", "put off", "cancel"];
 
 /// Deadlines are so many milliseconds away: at random, from one second to a minute.
 const NEAREST: u32 = 1000;
@@ -40,12 +41,13 @@ pub(crate) trait Timers: Sized + 'static {
     fn left(&self) -> usize;
 }
 
-/// Sets timers, gives them other deadlines at random, puts each off, and cancels them; in an order of its own each time.
+/// Sets timers that are new, which takes memory from the system; cancels them and sets them again, which does not; gives
+/// them other deadlines at random; puts each off beyond all others; and cancels them. All but the first in random order.
 pub(crate) struct Cycle<T> {
-    timers: T,
     first: Vec<u32>,
     second: Vec<u32>,
     orders: [Vec<u32>; 3],
+    kind: PhantomData<T>,
 }
 
 impl<T: Timers> Cycle<T> {
@@ -62,26 +64,31 @@ impl<T: Timers> Cycle<T> {
             order
         };
         let orders = [order(), order(), order()];
-        Ok(Cycle { timers: T::new(count)?, first, second, orders })
+        Ok(Cycle { first, second, orders, kind: PhantomData })
     }
 }
 
 impl<T: Timers> Case for Cycle<T> {
     fn run(&mut self, turns: u64, meter: &mut Meter) -> io::Result<()> {
-        let Cycle { timers, first, second, orders: [anew, later, cancelled] } = self;
+        let Cycle { first, second, orders: [anew, later, cancelled], .. } = self;
         for _ in 0..turns {
+            let mut timers = T::new(first.len())?;
             meter.time(0, || (0..first.len()).try_for_each(|index| timers.set(index, first[index])))?;
-            meter.time(1, || each(anew, |index| timers.set_anew(index, second[index])))?;
-            meter.time(2, || each(later, |index| timers.set_anew(index, second[index] + LATER)))?;
-            meter.time(3, || each(cancelled, |index| timers.cancel(index)))?;
+            each(cancelled.iter(), |index| timers.cancel(index))?;
+            // The last that was given back comes first, as from any allocator.
+            meter.time(1, || each(cancelled.iter().rev(), |index| timers.set(index, first[index])))?;
+            meter.time(2, || each(anew.iter(), |index| timers.set_anew(index, second[index])))?;
+            meter.time(3, || each(later.iter(), |index| timers.set_anew(index, second[index] + LATER)))?;
+            meter.time(4, || each(cancelled.iter(), |index| timers.cancel(index)))?;
+            all_came(0, timers.left() as u64)?;
         }
-        all_came(0, timers.left() as u64)
+        Ok(())
     }
 }
 
 #[inline]
-fn each(order: &[u32], mut what: impl FnMut(usize) -> io::Result<()>) -> io::Result<()> {
-    order.iter().try_for_each(|&index| what(index as usize))
+fn each<'a>(order: impl Iterator<Item = &'a u32>, mut what: impl FnMut(usize) -> io::Result<()>) -> io::Result<()> {
+    order.map(|&index| index as usize).try_for_each(&mut what)
 }
 
 /// xorshift64: good enough to shuffle.
