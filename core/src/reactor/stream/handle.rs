@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use super::super::Reactor;
 use super::state::{Flags, State};
-use crate::{Time, Token};
 use crate::net::{PeerAddress, Socket};
 use crate::stream::StreamOptions;
+use crate::{Time, Token};
 
 /// A stream of a reactor's, for as long as it is borrowed: from [`Reactor::stream`].
 ///
