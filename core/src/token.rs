@@ -69,6 +69,11 @@ impl Token {
     pub const fn is_source(self) -> bool {
         self.is(Kind::Source)
     }
+
+    /// Whether this token's form is that of a signal.
+    pub const fn is_signal(self) -> bool {
+        self.is(Kind::Signal)
+    }
 }
 
 impl fmt::Debug for Token {

@@ -183,6 +183,31 @@ fn a_callback_may_pause_or_remove_its_listener_in_the_midst_of_a_budget() {
 }
 
 #[test]
+fn a_stop_ends_a_burst_and_loses_no_connection() {
+    for_each_backend(|backend| {
+        let mut listener = Listener::bind(anywhere()).unwrap();
+        listener.set_budget(100);
+        let address = listener.local_addr().unwrap().ip().unwrap();
+        let mut reactor = Reactor::<Vec<Accepted>>::with_backend(backend).unwrap();
+        let hear =
+            |reactor: &mut Reactor<'_, Vec<Accepted>>, all: &mut Vec<Accepted>, connection: io::Result<Accepted>| {
+                all.push(connection?);
+                if all.len() < 3 {
+                    reactor.stop();
+                }
+                Ok(())
+            };
+        reactor.listen(listener, hear).unwrap();
+        let _clients: Vec<_> = (0..6).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let mut all = Vec::new();
+        for expected in [1, 2, 6] {
+            reactor.turn(&mut all, Some(LONG)).unwrap();
+            assert_eq!(all.len(), expected);
+        }
+    });
+}
+
+#[test]
 fn a_callback_that_returns_an_error_loses_its_connection_alone() {
     for_each_backend(|backend| {
         let listener = Listener::bind(anywhere()).unwrap();

@@ -206,8 +206,8 @@ impl<'fd, C> Reactor<'fd, C> {
                     Ok(Accept::Connection(connection)) => {
                         // The callback's error is about this connection, which it has dropped.
                         let _ = callback(reactor, context, Ok(connection));
-                        if !reactor.poller.is_watched(token) {
-                            return; // Removed, or paused by the callback.
+                        if reactor.stopped || !reactor.poller.is_watched(token) {
+                            return; // Stopped, removed, or paused by the callback.
                         }
                     }
                     Ok(Accept::WouldBlock) => return,
