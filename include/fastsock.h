@@ -48,8 +48,18 @@
 /** The first value of an fsock_config. */
 #define FSOCK_CONFIG_INIT {sizeof(fsock_config), 0}
 
+/** The first value of an fsock_listen_options. */
+#define FSOCK_LISTEN_OPTIONS_INIT {sizeof(fsock_listen_options), 0, 0, 0}
+
+/** The first value of an fsock_accept_stats. */
+#define FSOCK_ACCEPT_STATS_INIT {sizeof(fsock_accept_stats), 0, 0, 0, 0, 0}
+
 /** The first value of an fsock_stats. */
-#define FSOCK_STATS_INIT {sizeof(fsock_stats), 0, 0, 0, 0, 0, 0, 0}
+#define FSOCK_STATS_INIT {sizeof(fsock_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+
+/* Of <sys/socket.h>, which need not be included for this header. */
+struct sockaddr;
+struct sockaddr_storage;
 
 /** The token names nothing: what it named was removed, or it was never a token of that kind on this loop. */
 #define FSOCK_E_STALE (-INT32_C(10001))
@@ -142,8 +152,44 @@
 /** Timer flag: repeats a period after each callback has returned. */
 #define FSOCK_TIMER_DELAY UINT32_C(1)
 
+/**
+ * Listen flag: several listeners of one user may share the address, each with a queue of its own (SO_REUSEPORT): every
+ * one of them must ask for it. Not for Unix addresses.
+ */
+#define FSOCK_LISTEN_REUSE_PORT UINT32_C(1)
+
+/** Listen flag: an IPv6 listener leaves IPv4 alone (IPV6_V6ONLY). */
+#define FSOCK_LISTEN_ONLY_V6 UINT32_C(2)
+
+/** Listen flag: an IPv6 listener takes IPv4 as well, whatever the system's default is. */
+#define FSOCK_LISTEN_DUAL_STACK UINT32_C(4)
+
+/** Listen flag: the address may not be taken again while connections of an earlier listener linger (no SO_REUSEADDR). */
+#define FSOCK_LISTEN_NO_REUSE_ADDRESS UINT32_C(8)
+
+/** Listen flag: connections carry messages, not bytes (SOCK_SEQPACKET). Unix addresses only. */
+#define FSOCK_LISTEN_SEQPACKET UINT32_C(16)
+
+/** Datagram flag: it was longer than its room, and the rest is lost. */
+#define FSOCK_DATAGRAM_TRUNCATED UINT32_C(1)
+
+/** Log level: a bug, in the library or in a callback. */
+#define FSOCK_LOG_ERROR UINT32_C(1)
+
+/** Log level: something that the program or its host should see to. */
+#define FSOCK_LOG_WARNING UINT32_C(2)
+
 /** A loop: the sources, timers and wakers of one thread. Made by fsock_loop_new, ended by fsock_loop_free. */
 typedef struct fsock_loop fsock_loop;
+
+/** Room for datagrams that come several at a time. Made by fsock_recv_batch_new, ended by fsock_recv_batch_free. */
+typedef struct fsock_recv_batch fsock_recv_batch;
+
+/** Datagrams to be sent several at a time. Made by fsock_send_batch_new, ended by fsock_send_batch_free. */
+typedef struct fsock_send_batch fsock_send_batch;
+
+/** Sends functions to a loop from any thread. Made by fsock_submitter_new, ended by fsock_submitter_free. */
+typedef struct fsock_submitter fsock_submitter;
 
 /** Wakes a loop from any thread. Made by fsock_waker_new, ended by fsock_waker_free. */
 typedef struct fsock_waker fsock_waker;
@@ -175,7 +221,7 @@ typedef void (*fsock_callback)(fsock_loop *loop, uint64_t token, uint32_t ready,
 
 /**
  * Gives a callback's user data back: called exactly once, after the last call of the callback, on the loop's thread.
- * free is one. NULL is none. It may call any function of the loop.
+ * free is one. NULL is none. It may call any function of the loop except those that wait.
  */
 typedef void (*fsock_drop)(void *user);
 
@@ -193,6 +239,97 @@ typedef void (*fsock_timer_callback)(fsock_loop *loop, uint64_t token, uint64_t 
  * It may call any function of the loop except those that wait, and may free its own waker.
  */
 typedef void (*fsock_waker_callback)(fsock_loop *loop, void *user);
+
+/**
+ * A function that was submitted to a loop, and runs on its thread. It may call any function of the loop except those
+ * that wait.
+ */
+typedef void (*fsock_submit_callback)(fsock_loop *loop, void *user);
+
+/**
+ * The process got this signal, times times since the last call (at least once; the kernel merges equal signals that are
+ * pending at once, signal(7)).
+ *
+ * It is called on the loop's thread as every other callback, not inside a signal handler: it may call any function of
+ * the loop except those that wait, and any function of the C library.
+ */
+typedef void (*fsock_signal_callback)(fsock_loop *loop, uint64_t token, int signum, uint64_t times, void *user);
+
+/**
+ * A child process has ended. status is what waitpid(2) would have given: for WIFEXITED, WEXITSTATUS, WIFSIGNALED and the
+ * like. Or it is negative: -ECHILD, the child has ended, but someone else has waited for it, or SIGCHLD is ignored.
+ *
+ * Called once; the token is stale by then. It may call any function of the loop except those that wait.
+ */
+typedef void (*fsock_child_callback)(fsock_loop *loop, uint64_t token, int status, void *user);
+
+/** How to listen. Set it up with FSOCK_LISTEN_OPTIONS_INIT, then change what matters: zero means the default throughout. */
+typedef struct fsock_listen_options {
+    /** sizeof(fsock_listen_options): tells the library which version of the struct this is. */
+    uint32_t size;
+    /** A sum of FSOCK_LISTEN_ flags. */
+    uint32_t flags;
+    /** How many connections may wait to be accepted; 0, and whatever is beyond net.core.somaxconn: that many (listen(2)). */
+    uint32_t backlog;
+    /**
+     * How many connections are accepted for each time that the listener is reported ready; 0: one, which spares the
+     * accept(2) that finds none. More for connections that come in bursts.
+     */
+    uint32_t budget;
+} fsock_listen_options;
+
+/**
+ * A connection was accepted: fd is its socket, non-blocking and close-on-exec, and yours from now on: close it in the
+ * end. peer is the client's address, of length bytes (a socklen_t), valid until this returns; length 0: it has none.
+ *
+ * Or fd is negative: accepting has failed for good, with this error (-EBADF, -EINVAL and the like: the socket was
+ * broken from outside), and the listener is removed: this is its last call, and peer is NULL.
+ *
+ * It may call any function of the loop except those that wait, and may remove the listener, or pause it.
+ */
+typedef void (*fsock_accept_callback)(fsock_loop *loop,
+                                      uint64_t token,
+                                      int fd,
+                                      const struct sockaddr *peer,
+                                      uint32_t length,
+                                      void *user);
+
+/** Counters of a listener. Set it up with FSOCK_ACCEPT_STATS_INIT. */
+typedef struct fsock_accept_stats {
+    /** sizeof(fsock_accept_stats): tells the library which version of the struct this is. */
+    uint32_t size;
+    /** 0. */
+    uint32_t reserved;
+    /** Connections accepted. */
+    uint64_t accepted;
+    /** Times that accepting paused for want of descriptors or memory. */
+    uint64_t pauses;
+    /** Connections closed unserved, after their clients had waited for a second of such pauses. */
+    uint64_t refused;
+    /** Connections that were gone before they could be accepted. */
+    uint64_t aborted;
+} fsock_accept_stats;
+
+/**
+ * A datagram that came: an element of fsock_recv_batch_recv's array. It and what it points at are valid until the batch is
+ * used again.
+ */
+typedef struct fsock_datagram {
+    /** What is in it. */
+    const uint8_t *bytes;
+    /** How many bytes that is: 0 for an empty datagram. */
+    size_t length;
+    /** Who sent it, as from_length bytes of a struct sockaddr. */
+    const struct sockaddr *from;
+    /** A socklen_t: 0 when the sender has no address. */
+    uint32_t from_length;
+    /** 0, or FSOCK_DATAGRAM_TRUNCATED. */
+    uint32_t flags;
+    /** Of datagrams that the kernel has joined (UDP_GRO, udp(7)) the size of each, the last may be shorter; else 0. */
+    uint32_t segment;
+    /** 0. */
+    uint32_t reserved;
+} fsock_datagram;
 
 /** Counters of a loop, from its beginning; they never go back. Set it up with FSOCK_STATS_INIT. */
 typedef struct fsock_stats {
@@ -212,7 +349,27 @@ typedef struct fsock_stats {
     uint64_t rebuilds;
     /** Timer callbacks called. */
     uint64_t timers_fired;
+    /**
+     * Times that a listener could not accept: for want of descriptors or memory, and then it pauses; or for good, and
+     * then it is removed.
+     */
+    uint64_t accept_failures;
+    /** Sources given up because a descriptor of the same number was added: theirs was closed before they were removed. */
+    uint64_t closed_unasked;
+    /** Nanoseconds spent in waits. 0 unless fsock_loop_measure is on. */
+    uint64_t idle_ns;
+    /** Nanoseconds that the longest callback took until it returned. 0 unless fsock_loop_measure is on. */
+    uint64_t longest_callback_ns;
 } fsock_stats;
+
+/**
+ * Something is worth telling. level is one of FSOCK_LOG_; a reader should let unknown ones pass. text is one sentence,
+ * without a newline; it is the library's, and gone when this returns.
+ *
+ * Called on the thread that it happens on. It may call any function of the library but fsock_set_log and those that wait,
+ * but what these would tell is not told.
+ */
+typedef void (*fsock_log_callback)(uint32_t level, const char *text, void *user);
 
 #ifdef __cplusplus
 extern "C" {
@@ -248,6 +405,16 @@ const char *fsock_strerror(int code);
  * Returns: a static string, never NULL; do not free it. Thread: any. Since 0.1.0.
  */
 const char *fsock_err_name(int code);
+
+/**
+ * fsock_strerror into a buffer, and for an errno that the table has no sentence for, strerror_r(3)'s.
+ *
+ * Writes at most cap bytes to text, the last a NUL; text may be NULL when cap is 0.
+ *
+ * Returns: the length of the whole text without the NUL; if that is cap or more, it was cut short. Errors: -EINVAL (text is
+ * NULL and cap is not 0). Ownership: the buffer is the caller's. Thread: any. Since 0.1.0.
+ */
+int fsock_strerror_r(int code, char *text, size_t cap);
 
 /**
  * Makes a loop that belongs to the calling thread.
@@ -341,13 +508,28 @@ int fsock_loop_reinit(fsock_loop *loop);
 int fsock_loop_backend(fsock_loop *loop);
 
 /**
- * The descriptor that is readable when a source is ready or a waker was used, to watch this loop from another one.
- * Timers do not show in it.
+ * The descriptor that is readable when a source is ready, a timer is due, a waker was used or a signal came: for a host
+ * that waits in a loop of its own, and calls fsock_loop_run_once or fsock_loop_wait with a timeout of 0 whenever the
+ * descriptor is readable.
  *
- * Returns: the descriptor. Errors: -EOPNOTSUPP (the backend is not epoll), -EINVAL (a null pointer), FSOCK_E_THREAD,
- * FSOCK_E_CLOSED. Ownership: it stays the loop's; do not close it. Thread: the loop's own. Since 0.1.0.
+ * The first call makes timers show in it, by a timerfd_create(2). It may become readable for a timer that was stopped
+ * meanwhile. After fsock_loop_reinit, and whenever rebuilds in fsock_stats has grown, the descriptor is another one:
+ * call this again, which costs nothing.
+ *
+ * Returns: the descriptor. Errors: -EOPNOTSUPP (the backend is not epoll: use fsock_loop_timeout), -EMFILE, -ENFILE,
+ * -ENOMEM, -ECHILD (see fsock_loop_reinit), -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED.
+ * Ownership: it stays the loop's; do not close it. Thread: the loop's own. Since 0.1.0.
  */
 int fsock_loop_fd(fsock_loop *loop);
+
+/**
+ * How long a host with a wait of its own may sleep before it calls this loop: until the next timer is due.
+ *
+ * Returns: nanoseconds; 0 when something is due or was left by an earlier turn; FSOCK_FOREVER (-1) when no timer is
+ * set. Errors: all below -1: -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED.
+ * Ownership: nothing changes hands. Thread: the loop's own. Since 0.1.0.
+ */
+int64_t fsock_loop_timeout(fsock_loop *loop);
 
 /**
  * Watches a descriptor, whose events fsock_loop_wait puts into its array.
@@ -423,7 +605,7 @@ int fsock_remove(fsock_loop *loop, uint64_t token);
  * callback has called fsock_timer_again. user, drop and token are as for fsock_add_callback: drop is called exactly
  * once, after the last call.
  *
- * Returns: 0. Errors: -EINVAL (a null pointer, a negative time or an unknown flag), -ENOSPC (2^30 timers),
+ * Returns: 0. Errors: -EINVAL (a null pointer, a negative time or an unknown flag), -ENOSPC (2^29 timers),
  * FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: on success user is the loop's, until drop; on any error it stays the
  * caller's, and drop is not called. Thread: the loop's own. Since 0.1.0.
  */
@@ -497,6 +679,276 @@ int fsock_waker_wake(const fsock_waker *waker);
 int fsock_waker_free(fsock_waker *waker);
 
 /**
+ * Makes a submitter, by which any thread has functions called on the loop's.
+ *
+ * Until it is freed, fsock_loop_run goes on, for work may come.
+ *
+ * Returns: 0, and the submitter in *out. Errors: -EINVAL (a null pointer), -EMFILE, -ENFILE, -ENOMEM, -ECHILD (see
+ * fsock_loop_reinit), FSOCK_E_THREAD, FSOCK_E_CLOSED; *out is not written to then. Ownership: the submitter is the
+ * caller's, until fsock_submitter_free. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_submitter_new(fsock_loop *loop, fsock_submitter **out);
+
+/**
+ * Has callback(loop, user) called once on the loop's thread, in one of its next turns; never in this call.
+ *
+ * What one thread submits is called in the order in which it did so. What was written to memory before is visible there. A
+ * turn calls what was submitted when it began, no more: whoever submits without end starves nobody; the queue
+ * has no bound. However much is submitted while the loop sleeps, it is woken by one write(2). drop, if it is not NULL,
+ * is called exactly once with user, on the loop's thread: after the callback, or, when the loop is freed before that,
+ * instead of it.
+ *
+ * Returns: 0. Errors: FSOCK_E_CLOSED (the loop has been freed), -EINVAL (a null pointer). Ownership: on success user is the
+ * loop's, until drop; on any error it stays the caller's, and drop is not called. Thread: any, several at a time,
+ * between fsock_submitter_new and fsock_submitter_free, also when the loop is gone; not in a signal handler, nor in a child
+ * after fork(2) when other threads submit. Since 0.1.0.
+ */
+int fsock_submit(const fsock_submitter *submitter, fsock_submit_callback callback, void *user, fsock_drop drop);
+
+/**
+ * Ends a submitter. No fsock_submit may come after this, nor at the same time. What was submitted is still called. NULL is
+ * fine.
+ *
+ * Returns: 0. Errors: none. Ownership: the submitter is the library's again. Thread: any, also when the loop is gone.
+ * Since 0.1.0.
+ */
+int fsock_submitter_free(fsock_submitter *submitter);
+
+/**
+ * Calls back when the process gets this signal, instead of what the signal did before.
+ *
+ * Any number of loops and callbacks may watch one signal, and each is told. The handler is set by sigaction(2) with
+ * SA_RESTART, for this signal alone; when the last that watches it is stopped, the signal does again what it did
+ * before, unless someone else has set a handler since. A wait that the signal interrupts ends with -EINTR,
+ * and the next calls back; fsock_loop_run goes on by itself. After fork(2), see fsock_loop_reinit; exec(3) sets
+ * the signal to its default. user, drop and token are as for fsock_add_callback.
+ *
+ * Returns: 0. Errors: -EINVAL (a null pointer; no such signal; SIGKILL or SIGSTOP, which nobody can catch; or SIGSEGV,
+ * SIGBUS, SIGFPE or SIGILL, which a loop cannot handle later), -EMFILE, -ENFILE, -ENOMEM, -ECHILD (see
+ * fsock_loop_reinit), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: on success user is the loop's, until drop; on any
+ * error it stays the caller's, and drop is not called. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_signal_start(fsock_loop *loop,
+                       int signum,
+                       fsock_signal_callback callback,
+                       void *user,
+                       fsock_drop drop,
+                       uint64_t *token);
+
+/**
+ * Stops watching a signal. No call comes after this, not even for a signal that came before. drop is called as by
+ * fsock_remove.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE (it was stopped before), -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED
+ * (also when drop has freed the loop). Ownership: user goes back by drop. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_signal_stop(fsock_loop *loop, uint64_t token);
+
+/**
+ * Calls back once when this child process ends, also if it has ended already and was not waited for.
+ *
+ * The loop waits for this child (waitid(2)) and for no other, once it has ended; so do not wait for it yourself, nor
+ * kill it by its number after the callback, when the number may be another's. SIGCHLD is not touched. It costs one
+ * descriptor (pidfd_open(2)). The token is that of a source: fsock_remove gives the child up, which is then yours to wait
+ * for again. user, drop and token are as for fsock_add_callback; drop is called after the callback, or by fsock_remove.
+ *
+ * Returns: 0. Errors: -ESRCH (no such process, or it was waited for already), -ECHILD (not a child of this process; or see
+ * fsock_loop_reinit), -EINVAL (a null pointer, or no process number), -EOPNOTSUPP (before Linux 5.4, or elsewhere),
+ * -EMFILE, -ENFILE, -ENOMEM, FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: on success user is the loop's, until drop; on any
+ * error it stays the caller's, and drop is not called. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_child_start(fsock_loop *loop,
+                      int pid,
+                      fsock_child_callback callback,
+                      void *user,
+                      fsock_drop drop,
+                      uint64_t *token);
+
+/**
+ * Makes an address of text: "127.0.0.1:80", "[::1]:80", "/a/path" or "./a/path" for a Unix socket, "@name" for an abstract
+ * one (unix(7)). No names are looked up: for those there is getaddrinfo(3).
+ *
+ * Returns: 0, the address in *address (a struct sockaddr_storage of the caller's, from <sys/socket.h>) and how many bytes
+ * of it count in *length, which is a socklen_t. Errors: -EINVAL (a null pointer, or no such address), -ENAMETOOLONG (a
+ * path beyond 107 bytes). Ownership: nothing is kept. Thread: any. Since 0.1.0.
+ */
+int fsock_address_parse(const char *text, struct sockaddr_storage *address, uint32_t *length);
+
+/**
+ * An address as text, as fsock_address_parse takes it; "unnamed" for a Unix socket without a name.
+ *
+ * Writes at most cap bytes to text, the last a NUL; 128 are always enough. text may be NULL when cap is 0.
+ *
+ * Returns: the length of the whole text without the NUL; if that is cap or more, it was cut short. Errors: -EINVAL (a null
+ * pointer, or a length that no address has). Ownership: nothing is kept. Thread: any. Since 0.1.0.
+ */
+int fsock_address_format(const struct sockaddr *address, uint32_t length, char *text, size_t cap);
+
+/**
+ * Listens on an address, accepts what comes and hands each connection to the callback.
+ *
+ * address is a struct sockaddr_in, sockaddr_in6 or sockaddr_un, of length bytes; fsock_address_parse makes one of text. With
+ * port 0 the kernel chooses: getsockname(2) on fsock_listener_fd tells. A Unix path must not exist, and is not
+ * removed afterwards. options may be NULL; nothing of it is kept.
+ *
+ * When the process runs out of descriptors or memory, accepting pauses (10 ms at first, 500 ms at most) and goes on by
+ * itself: no spinning; after a second of that, the clients that wait are taken and closed, by a descriptor held in
+ * reserve, so that they learn of it. Connections that died in the queue are passed over. The token is that of a source:
+ * fsock_modify with interest 0 pauses the listener (a limit of connections, say), with FSOCK_READABLE it goes on;
+ * fsock_remove closes it. user, drop and token are as for fsock_add_callback.
+ *
+ * Returns: 0. Errors: -EINVAL (a null pointer, an unknown flag, no address, or a flag about IPv6 at another), -E2BIG
+ * (options has a part that this library does not know), -EADDRINUSE, -EADDRNOTAVAIL, -EACCES (a port below 1024),
+ * -ENOENT (the folder of a path), -EAFNOSUPPORT, -EOPNOTSUPP (FSOCK_LISTEN_REUSE_PORT at a Unix address),
+ * -ESOCKTNOSUPPORT (FSOCK_LISTEN_SEQPACKET over IP), -EMFILE, -ENFILE, -ENOMEM, -ECHILD (see fsock_loop_reinit),
+ * FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: the listening socket is the loop's; on success user is as well, until drop; on
+ * any error it stays the caller's, and drop is not called. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_listen(fsock_loop *loop,
+                 const struct sockaddr *address,
+                 uint32_t length,
+                 const fsock_listen_options *options,
+                 fsock_accept_callback callback,
+                 void *user,
+                 fsock_drop drop,
+                 uint64_t *token);
+
+/**
+ * As fsock_listen, on a socket that is bound already: by a supervisor, a parent process, or with options of your own.
+ *
+ * The loop keeps a duplicate, and makes the socket non-blocking and listen, with the longest queue. Close yours when you
+ * like. Of the options only the budget counts; flags and backlog must be 0.
+ *
+ * Returns: 0. Errors: -EBADF, -ENOTSOCK, -EINVAL (a null pointer, an option that does not count, or the socket is
+ * connected), -EOPNOTSUPP (datagrams do not listen), and those of fsock_add_callback. Ownership: fd stays the
+ * caller's; on success user is the loop's, until drop; on any error it stays the caller's, and drop is not called.
+ * Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_listen_fd(fsock_loop *loop,
+                    int fd,
+                    const fsock_listen_options *options,
+                    fsock_accept_callback callback,
+                    void *user,
+                    fsock_drop drop,
+                    uint64_t *token);
+
+/**
+ * The descriptor of a listener: for getsockname(2) and setsockopt(2).
+ *
+ * Returns: the descriptor. Errors: FSOCK_E_STALE (also for a source that is no listener), -EBUSY (inside its own
+ * callback), -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: it stays the loop's; do not close it.
+ * Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_listener_fd(fsock_loop *loop, uint64_t token);
+
+/**
+ * Reads the counters of a listener. stats->size must be set (FSOCK_ACCEPT_STATS_INIT does that), as for fsock_loop_stats.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE (also for a source that is no listener), -EBUSY (inside its own callback), -EINVAL (a
+ * null pointer, or a size below 8 or beyond 4096), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing is kept.
+ * Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_listener_stats(fsock_loop *loop, uint64_t token, fsock_accept_stats *stats);
+
+/**
+ * Makes room for so many datagrams at a time (1 to 1024) of so many bytes each (at least 1). With UDP_GRO give each
+ * 65535. Allocated once, here, and used again and again.
+ *
+ * Returns: 0, and the batch in *out. Errors: -EINVAL (a null pointer, or a number out of range), -ENOMEM (more than
+ * 1 GiB in all). Ownership: the batch is the caller's, until fsock_recv_batch_free. Thread: any; a batch is used on one
+ * thread at a time. Since 0.1.0.
+ */
+int fsock_recv_batch_new(size_t datagrams, size_t size, fsock_recv_batch **out);
+
+/**
+ * Receives the datagrams that are there, as many as the batch has room for, in one recvmmsg(2). Make the socket
+ * non-blocking, or this waits until the batch is full.
+ *
+ * Returns: how many, at least 1, and in *datagrams the first of an array of so many; what the batch held before is gone.
+ * Errors: -EAGAIN (there is none: wait until it is readable), -ECONNREFUSED (news of one sent earlier), -EBADF, -ENOTSOCK,
+ * -EINVAL (a null pointer); an error after the first datagram is told by the next call.
+ * Ownership: the array is the batch's, until that is used again or freed. Thread: any, one at a time for each batch.
+ * Since 0.1.0.
+ */
+int fsock_recv_batch_recv(fsock_recv_batch *batch, int fd, const fsock_datagram **datagrams);
+
+/**
+ * Ends a batch. NULL is fine.
+ *
+ * Returns: 0. Errors: none. Ownership: the batch is the library's again. Thread: any. Since 0.1.0.
+ */
+int fsock_recv_batch_free(fsock_recv_batch *batch);
+
+/**
+ * Makes room for so many datagrams (1 to 1024) that have so many bytes in all. Allocated once, here, and used again and
+ * again.
+ *
+ * Returns: 0, and the batch in *out. Errors: -EINVAL (a null pointer, or a number out of range), -ENOMEM (more than
+ * 1 GiB in all). Ownership: the batch is the caller's, until fsock_send_batch_free. Thread: any; a batch is used on one
+ * thread at a time. Since 0.1.0.
+ */
+int fsock_send_batch_new(size_t datagrams, size_t bytes, fsock_send_batch **out);
+
+/**
+ * Copies a datagram in, for this address, or, if to is NULL, for the one that the socket is connected to.
+ *
+ * bytes may be NULL when length is 0: an empty datagram. With a segment size that is not 0 the kernel cuts it into
+ * datagrams of that many bytes, the last may be shorter: UDP_SEGMENT, udp(7); at most 64 of them and 65507 bytes in all.
+ *
+ * Returns: 0. Errors: -ENOBUFS (there is no room: send first, room comes back when all have been sent; in an empty batch:
+ * it is larger than the batch), -EINVAL (a null pointer, a segment beyond 65535, or a length that no address has).
+ * Ownership: nothing is kept. Thread: any, one at a time for each batch. Since 0.1.0.
+ */
+int fsock_send_batch_push(fsock_send_batch *batch,
+                          const void *bytes,
+                          size_t length,
+                          uint32_t segment,
+                          const struct sockaddr *to,
+                          uint32_t to_length);
+
+/**
+ * Sends what the kernel takes now, in one sendmmsg(2). No SIGPIPE comes of it.
+ *
+ * Returns: how many datagrams have left the batch, which keeps the others for the next call; 0 for an empty batch.
+ * Errors: about the first that is still to be sent: -EAGAIN (wait until it is writable), -ECONNREFUSED (news of an
+ * earlier one: call again), -EMSGSIZE, -ENETUNREACH, -EDESTADDRREQ (fsock_send_batch_skip gives it up), -EOPNOTSUPP
+ * (segments, on a socket or a kernel that cannot cut them), -EBADF, -ENOTSOCK, -EINVAL (a null pointer).
+ * Ownership: nothing changes hands. Thread: any, one at a time for each batch. Since 0.1.0.
+ */
+int fsock_send_batch_send(fsock_send_batch *batch, int fd);
+
+/**
+ * How many datagrams are still to be sent; one that is to be cut counts as one.
+ *
+ * Returns: the number. Errors: -EINVAL (a null pointer). Thread: any, one at a time for each batch. Since 0.1.0.
+ */
+int fsock_send_batch_length(const fsock_send_batch *batch);
+
+/**
+ * Gives up the first datagram that is still to be sent: the one that an error of fsock_send_batch_send is about. Nothing
+ * happens to an empty batch.
+ *
+ * Returns: 0. Errors: -EINVAL (a null pointer). Ownership: nothing changes hands. Thread: any, one at a time for each
+ * batch. Since 0.1.0.
+ */
+int fsock_send_batch_skip(fsock_send_batch *batch);
+
+/**
+ * Gives up all that is still to be sent.
+ *
+ * Returns: 0. Errors: -EINVAL (a null pointer). Ownership: nothing changes hands. Thread: any, one at a time for each
+ * batch. Since 0.1.0.
+ */
+int fsock_send_batch_clear(fsock_send_batch *batch);
+
+/**
+ * Ends a batch; what is still to be sent is not. NULL is fine.
+ *
+ * Returns: 0. Errors: none. Ownership: the batch is the library's again. Thread: any. Since 0.1.0.
+ */
+int fsock_send_batch_free(fsock_send_batch *batch);
+
+/**
  * Reads the counters of a loop.
  *
  * stats->size must be set (FSOCK_STATS_INIT does that): as many bytes are written, zeroes where this library counts
@@ -506,6 +958,28 @@ int fsock_waker_free(fsock_waker *waker);
  * Ownership: nothing is kept. Thread: the loop's own. Since 0.1.0.
  */
 int fsock_loop_stats(fsock_loop *loop, fsock_stats *stats);
+
+/**
+ * Begins (on is not 0), or ends, to measure the times in fsock_stats. Off at first: it costs two looks at the clock,
+ * some 20 ns each, for each wait and each callback.
+ *
+ * Returns: 0. Errors: -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED.
+ * Ownership: nothing changes hands. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_loop_measure(fsock_loop *loop, int on);
+
+/**
+ * Has the callback told what is worth telling and has no caller to be told: panics that were contained, descriptors that
+ * were closed before their source was removed, listeners that cannot accept. One for the whole process; NULL for
+ * none, as at first. A panic writes to the standard error as well.
+ *
+ * What the loop counts is told after a turn; the counters themselves are in fsock_stats.
+ *
+ * Returns: 0; from then on the one before is not called any more, nor running. Errors: -EBUSY (inside the log
+ * callback). Ownership: user stays the caller's; it is used until another call of this has returned. Thread: any.
+ * Since 0.1.0.
+ */
+int fsock_set_log(fsock_log_callback callback, void *user);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -2,11 +2,11 @@
 
 use std::ffi::c_int;
 use std::io;
-use std::slice;
 
 use fastsock::Backend;
 
 use crate::error::{Code, Result};
+use crate::versioned::Versioned;
 
 /// The backend that the environment variable FASTSOCK_BACKEND names (epoll, poll or select), else the best.
 pub const FSOCK_BACKEND_DEFAULT: u32 = 0;
@@ -19,6 +19,7 @@ pub const FSOCK_BACKEND_SELECT: u32 = 3;
 
 /// How to make a loop. Set it up with FSOCK_CONFIG_INIT, then change what matters: zero means the default throughout.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct fsock_config {
     /// sizeof(fsock_config): tells the library which version of the struct this is.
     pub size: u32,
@@ -26,36 +27,10 @@ pub struct fsock_config {
     pub backend: u32,
 }
 
-/// No struct of ours will ever be longer: a size beyond it is a mistake and is not read through.
-const LONGEST: usize = 4096;
-
-/// Reads what C gave, by the rule of copy_struct_from_user: a shorter, older struct has zeroes for the rest; a longer,
-/// newer one must have zeroes where we know nothing.
-///
-/// # Safety
-/// Null, or valid for reads of its first four bytes, and of as many as these tell.
-pub(crate) unsafe fn read(config: *const fsock_config) -> Result<fsock_config> {
-    let mut known = fsock_config { size: 0, backend: FSOCK_BACKEND_DEFAULT };
-    if config.is_null() {
-        return Ok(known);
-    }
-    // SAFETY: promised by the caller.
-    let size = unsafe { (*config).size } as usize;
-    if size < size_of::<u32>() {
-        return Err(Code::INVALID);
-    }
-    if size > LONGEST {
-        return Err(Code::TOO_BIG);
-    }
-    // SAFETY: promised by the caller.
-    let given = unsafe { slice::from_raw_parts(config.cast::<u8>(), size) };
-    let (head, tail) = given.split_at(size.min(size_of::<fsock_config>()));
-    if tail.iter().any(|&byte| byte != 0) {
-        return Err(Code::TOO_BIG);
-    }
-    // SAFETY: `head` is no longer than the struct, of whose fields every pattern of bytes is a value.
-    unsafe { std::ptr::copy_nonoverlapping(head.as_ptr(), (&raw mut known).cast(), head.len()) };
-    Ok(known)
+// SAFETY: two integers of one size.
+unsafe impl Versioned for fsock_config {
+    const DEFAULT: fsock_config = fsock_config { size: 0, backend: FSOCK_BACKEND_DEFAULT };
+    const SHORTEST: usize = 4;
 }
 
 pub(crate) fn backend(number: u32) -> Result<Backend> {

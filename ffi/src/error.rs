@@ -1,9 +1,11 @@
 //! Error codes, their names and what to do about them: one table.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_int};
 use std::io;
 
 use crate::guard::guard;
+use crate::text;
 
 /// The token names nothing: what it named was removed, or it was never a token of that kind on this loop.
 pub const FSOCK_E_STALE: c_int = -10001;
@@ -51,19 +53,28 @@ system: {
     EPERM c"not permitted: regular files and directories are always ready and cannot be watched"
     ENOENT c"the kernel does not know this descriptor: was it closed before it was removed?"
     EINTR c"interrupted by a signal: see to it and wait again"
+    ESRCH c"no such process: it has ended and was waited for already"
     EIO c"input/output error"
     E2BIG c"the struct is larger than this library knows, and the part it does not know is not zero"
     EBADF c"bad descriptor: it is not open"
     ECHILD c"the process was forked, and the loop is the parent's: call fsock_loop_reinit in the child first"
+    EAGAIN c"not now: wait until the descriptor is ready, and try again"
     ENOMEM c"out of memory"
+    EACCES c"permission denied: a port below 1024, or a folder that is not yours"
     EBUSY c"the loop is running: inside a callback, return instead of waiting"
     EEXIST c"this descriptor is registered already: use fsock_modify, or fsock_remove first"
     EINVAL c"invalid argument: a null pointer, an unknown bit, a capacity of 0, or a struct whose size is not set"
     ENFILE c"the system has no more descriptors"
     EMFILE c"the process has no more descriptors: raise RLIMIT_NOFILE"
-    ENOSPC c"too many: the limit of the kernel (fs.epoll.max_user_watches) or of the library (2^30) is reached"
+    ENOSPC c"too many: the limit of the kernel (fs.epoll.max_user_watches) or of the library (2^29) is reached"
     ELOOP c"epoll descriptors watch each other in a circle, or too deep"
-    EOPNOTSUPP c"this backend cannot do that: poll and select have no edge trigger, no exclusive watching, no descriptor"
+    EMSGSIZE c"the datagram is larger than the network takes: fsock_send_batch_skip gives it up"
+    EADDRINUSE c"the address is in use: another program listens there, or the path exists"
+    EADDRNOTAVAIL c"no network interface of this machine has that address"
+    ENOTSOCK c"this descriptor is not a socket"
+    ENAMETOOLONG c"the path is too long: a Unix socket's has at most 107 bytes"
+    ENOBUFS c"the batch has no room for it: send first"
+    EOPNOTSUPP c"this backend, system or socket cannot do that: poll and select have no edge, no exclusive, no descriptor"
 }
 }
 
@@ -98,6 +109,28 @@ pub extern "C" fn fsock_err_name(code: c_int) -> *const c_char {
     })
 }
 
+/// fsock_strerror into a buffer, and for an errno that the table has no sentence for, strerror_r(3)'s.
+///
+/// Writes at most cap bytes to text, the last a NUL; text may be NULL when cap is 0.
+///
+/// Returns: the length of the whole text without the NUL; if that is cap or more, it was cut short. Errors: -EINVAL (text is
+/// NULL and cap is not 0). Ownership: the buffer is the caller's. Thread: any. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fsock_strerror_r(code: c_int, text: *mut c_char, cap: usize) -> c_int {
+    guard(|| {
+        if text.is_null() && cap > 0 {
+            return Err(Code::INVALID);
+        }
+        let sentence = match (find(code), code.checked_neg()) {
+            _ if code >= 0 => Cow::Borrowed(c"success".to_bytes()),
+            (Some(entry), _) => Cow::Borrowed(entry.text.to_bytes()),
+            (None, errno) => Cow::Owned(io::Error::from_raw_os_error(errno.unwrap_or(0)).to_string().into_bytes()),
+        };
+        // SAFETY: C gave a buffer of that length, by the header's contract.
+        Ok(unsafe { text::copy(&sentence, text, cap) })
+    })
+}
+
 /// An error as C gets it: negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Code(pub(crate) c_int);
@@ -109,11 +142,11 @@ impl Code {
     pub(crate) const INTERRUPTED: Code = Code(-libc::EINTR);
     pub(crate) const BUSY: Code = Code(-libc::EBUSY);
     pub(crate) const TOO_BIG: Code = Code(-libc::E2BIG);
-    pub(crate) const NOT_SUPPORTED: Code = Code(-libc::EOPNOTSUPP);
     pub(crate) const STALE: Code = Code(FSOCK_E_STALE);
     pub(crate) const THREAD: Code = Code(FSOCK_E_THREAD);
     pub(crate) const PANIC: Code = Code(FSOCK_E_PANIC);
     pub(crate) const CLOSED: Code = Code(FSOCK_E_CLOSED);
+    pub(crate) const NO_ROOM: Code = Code(-libc::ENOBUFS);
     pub(crate) const NO_CALLBACK: Code = Code(FSOCK_E_NOCALLBACK);
 }
 

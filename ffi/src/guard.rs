@@ -5,6 +5,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::{Code, FSOCK_E_PANIC};
+use crate::log;
 
 /// What an export returns, in Rust's terms and in C's.
 pub(crate) trait Answer {
@@ -19,6 +20,14 @@ impl Answer for Result<c_int, Code> {
     const PANICKED: c_int = FSOCK_E_PANIC;
     fn into_c(self) -> c_int {
         self.unwrap_or_else(|code| code.0)
+    }
+}
+
+impl Answer for Result<i64, Code> {
+    type C = i64;
+    const PANICKED: i64 = FSOCK_E_PANIC as i64;
+    fn into_c(self) -> i64 {
+        self.unwrap_or_else(|code| code.0.into())
     }
 }
 
@@ -50,6 +59,7 @@ pub(crate) fn contain<T>(body: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(value) => Some(value),
         Err(payload) => {
+            log::panicked(&*payload);
             // Its destructor is someone else's code, and may panic as well.
             mem::forget(payload);
             None
@@ -83,6 +93,7 @@ mod tests {
     #[test]
     fn each_return_type_has_its_answer_to_a_panic() {
         assert_eq!(guard(|| -> Result<c_int, Code> { std::panic::panic_any(Bomb) }), FSOCK_E_PANIC);
+        assert_eq!(guard(|| -> Result<i64, Code> { panic!() }), FSOCK_E_PANIC.into());
         assert_eq!(guard(|| -> u32 { panic!() }), 0);
         let text = guard(|| -> &'static CStr { panic!() });
         // SAFETY: the answer is a static string.

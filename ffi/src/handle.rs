@@ -1,6 +1,8 @@
 //! Pointers that C holds: who owns what they point at, and on which thread they may be used.
 
 use std::cell::UnsafeCell;
+use std::ffi::c_int;
+use std::os::fd::BorrowedFd;
 
 use crate::error::{Code, Result};
 
@@ -33,6 +35,15 @@ pub(crate) trait Handle: Sized {
 pub(crate) unsafe fn out<'a, T>(pointer: *mut T) -> Result<&'a mut T> {
     // SAFETY: promised by the caller.
     unsafe { pointer.as_mut() }.ok_or(Code::INVALID)
+}
+
+/// A descriptor of C's, for system calls: these tell if it is not open, or nothing that they can work with.
+pub(crate) fn descriptor<'a>(fd: c_int) -> Result<BorrowedFd<'a>> {
+    if fd < 0 {
+        return Err(Code(-libc::EBADF));
+    }
+    // SAFETY: not -1, which is all that the type rests on; nobody closes it here, nor touches memory by it.
+    Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
 thread_local! {

@@ -3,11 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use fastsock::{Event, Reactor};
+use fastsock::{Event, Reactor, Stats};
 
 use crate::error::{Code, Result};
 use crate::guard::contain;
 use crate::handle::{Handle, Thread};
+use crate::log;
 use crate::turn::Turn;
 use crate::user::Last;
 
@@ -24,8 +25,12 @@ pub struct fsock_loop {
     pub(crate) freed: Cell<bool>,
     /// `fsock_loop_stop` was called, and nothing has ended by it yet.
     pub(crate) stopped: Cell<bool>,
+    /// The listener whose callback runs, else 0.
+    pub(crate) listening: Cell<u64>,
     /// An event that found no place.
     pub(crate) kept: Cell<Option<Event>>,
+    /// The counters when the log was told of them last.
+    told: Cell<Stats>,
     /// Drop functions to call.
     buried: RefCell<Vec<Last>>,
 }
@@ -42,7 +47,9 @@ impl fsock_loop {
             busy: Cell::new(false),
             freed: Cell::new(false),
             stopped: Cell::new(false),
+            listening: Cell::new(0),
             kept: Cell::new(None),
+            told: Cell::default(),
             buried: RefCell::default(),
         }
     }
@@ -141,10 +148,24 @@ impl fsock_loop {
         drop(unsafe { fsock_loop::take(pointer) });
     }
 
+    /// Tells the log what was counted since the last time. Not inside a callback.
+    #[cold]
+    pub(crate) fn report(&self) {
+        let Ok(now) = self.with(|reactor| reactor.stats()) else { return };
+        log::compare(&self.told.replace(now), &now);
+    }
+
     /// Whether an event waits that an earlier turn had no place for. Forgets it if its source was removed since.
     pub(crate) fn take_kept(&self) -> Result<Option<Event>> {
         let kept = self.kept.take();
         self.with(|reactor| kept.filter(|event| reactor.contains(event.token())))
+    }
+
+    /// Whether such an event waits.
+    pub(crate) fn has_kept(&self) -> Result<bool> {
+        let kept = self.take_kept()?;
+        self.kept.set(kept);
+        Ok(kept.is_some())
     }
 
     /// Whether a stop is pending; it is not any more after this.
@@ -159,8 +180,7 @@ impl fsock_loop {
     pub(crate) unsafe fn turn(pointer: *mut fsock_loop, timeout: Option<Duration>) -> Result<usize> {
         // SAFETY: alive, as promised.
         let home = unsafe { &*pointer };
-        if let Some(event) = home.take_kept()? {
-            home.kept.set(Some(event));
+        if home.has_kept()? {
             return Err(Code::NO_CALLBACK);
         }
         // SAFETY: as promised.

@@ -24,11 +24,29 @@ pub mod timer;
 
 pub mod waker;
 
+pub mod submitter;
+
+pub mod signal;
+
+pub mod child;
+
+pub mod address;
+
+pub mod listener;
+
+pub mod recv_batch;
+pub mod send_batch;
+
 pub mod stats;
+
+pub mod log;
 
 // Not in the header.
 pub mod guard;
 pub mod handle;
 pub mod home;
+pub mod registry;
+pub mod text;
 pub mod turn;
 pub mod user;
+pub mod versioned;

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::time::Duration;
 
-use fastsock::Reactor;
+use fastsock::{Reactor, Time};
 
 use crate::config::{self, fsock_config};
 use crate::error::Code;
@@ -12,6 +12,7 @@ use crate::guard::guard;
 use crate::handle::{self, Handle};
 use crate::home::fsock_loop;
 use crate::turn::Turn;
+use crate::versioned;
 
 fn timeout(nanos: i64) -> Option<Duration> {
     u64::try_from(nanos).ok().map(Duration::from_nanos)
@@ -34,7 +35,7 @@ pub unsafe extern "C" fn fsock_loop_new(config: *const fsock_config, out: *mut *
         // SAFETY: C gave a place for a pointer, by the header's contract.
         let place = unsafe { handle::out(out) }?;
         // SAFETY: C gave a struct as large as it says, by the header's contract.
-        let config = unsafe { config::read(config) }?;
+        let config = unsafe { versioned::read(config) }?;
         let reactor = Reactor::with_backend(config::backend(config.backend)?)?;
         *place = fsock_loop::new(reactor).give();
         Ok(0)
@@ -228,16 +229,41 @@ pub unsafe extern "C" fn fsock_loop_backend(r#loop: *mut fsock_loop) -> c_int {
     })
 }
 
-/// The descriptor that is readable when a source is ready or a waker was used, to watch this loop from another one.
-/// Timers do not show in it.
+/// The descriptor that is readable when a source is ready, a timer is due, a waker was used or a signal came: for a host
+/// that waits in a loop of its own, and calls fsock_loop_run_once or fsock_loop_wait with a timeout of 0 whenever the
+/// descriptor is readable.
 ///
-/// Returns: the descriptor. Errors: -EOPNOTSUPP (the backend is not epoll), -EINVAL (a null pointer), FSOCK_E_THREAD,
-/// FSOCK_E_CLOSED. Ownership: it stays the loop's; do not close it. Thread: the loop's own. Since 0.1.0.
+/// The first call makes timers show in it, by a timerfd_create(2). It may become readable for a timer that was stopped
+/// meanwhile. After fsock_loop_reinit, and whenever rebuilds in fsock_stats has grown, the descriptor is another one:
+/// call this again, which costs nothing.
+///
+/// Returns: the descriptor. Errors: -EOPNOTSUPP (the backend is not epoll: use fsock_loop_timeout), -EMFILE, -ENFILE,
+/// -ENOMEM, -ECHILD (see fsock_loop_reinit), -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED.
+/// Ownership: it stays the loop's; do not close it. Thread: the loop's own. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fsock_loop_fd(r#loop: *mut fsock_loop) -> c_int {
     guard(|| {
         // SAFETY: one of ours and not freed yet, by the header's contract.
         let home = unsafe { fsock_loop::enter(r#loop) }?;
-        home.with(|reactor| reactor.raw_fd())?.ok_or(Code::NOT_SUPPORTED)
+        Ok(home.with(|reactor| reactor.embed())??)
+    })
+}
+
+/// How long a host with a wait of its own may sleep before it calls this loop: until the next timer is due.
+///
+/// Returns: nanoseconds; 0 when something is due or was left by an earlier turn; FSOCK_FOREVER (-1) when no timer is
+/// set. Errors: all below -1: -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED.
+/// Ownership: nothing changes hands. Thread: the loop's own. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fsock_loop_timeout(r#loop: *mut fsock_loop) -> i64 {
+    guard(|| {
+        // SAFETY: one of ours and not freed yet, by the header's contract.
+        let home = unsafe { fsock_loop::enter(r#loop) }?;
+        let next = home.with(|reactor| reactor.next_deadline())?;
+        if home.has_kept()? || home.stopped.get() {
+            return Ok(0);
+        }
+        let left = next.map(|deadline| Time::now().until(deadline).as_nanos());
+        Ok(left.map_or(FSOCK_FOREVER, |left| i64::try_from(left).unwrap_or(i64::MAX)))
     })
 }

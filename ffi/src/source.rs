@@ -2,13 +2,14 @@
 
 use std::ffi::{c_int, c_void};
 
-use fastsock::{Mode, Reactor, Token, Trigger};
+use fastsock::{Event, Mode, Reactor, Trigger};
 
 use crate::error::{Code, Result};
 use crate::event;
 use crate::guard::guard;
 use crate::handle;
 use crate::home::fsock_loop;
+use crate::registry::Kind;
 use crate::turn::Turn;
 use crate::user::{User, fsock_drop};
 
@@ -38,11 +39,6 @@ fn mode(flags: u32) -> Result<Mode> {
     };
     let mode = Mode::from(trigger);
     Ok(if flags & FSOCK_EXCLUSIVE != 0 { mode.exclusive() } else { mode })
-}
-
-/// The source of that number, if there is one: not a timer, not a waker.
-fn source(reactor: &Reactor<'static, Turn>, token: u64) -> Result<Token> {
-    Token::from_bits(token).filter(|t| t.is_source() && reactor.contains(*t)).ok_or(Code::STALE)
 }
 
 /// Watches a descriptor, whose events fsock_loop_wait puts into its array.
@@ -106,29 +102,19 @@ pub unsafe extern "C" fn fsock_add_callback(
     token: *mut u64,
 ) -> c_int {
     guard(|| {
-        // SAFETY: one of ours and not freed yet, by the header's contract.
-        let home = unsafe { fsock_loop::enter(r#loop) }?;
         let callback = callback.ok_or(Code::INVALID)?;
         let (interest, mode) = (event::interest(interest)?, mode(flags)?);
-        let added = home.register(|reactor| {
-            let user = User::new(home, user, drop);
-            let ready = move |reactor: &mut Reactor<'static, Turn>, turn: &mut Turn, event: fastsock::Event| {
+        let add = |reactor: &mut Reactor<'static, Turn>, user: User| {
+            let ready = move |reactor: &mut Reactor<'static, Turn>, turn: &mut Turn, event: Event| {
                 let (token, ready) = (event.token().to_bits(), event.ready().bits());
                 // SAFETY: the function and its argument came together from C, and drop was not called yet.
                 turn.call(reactor, |r#loop| unsafe { callback(r#loop, token, ready, user.data()) });
             };
             // SAFETY: the descriptor stays open until it is removed, by the header's contract.
             unsafe { reactor.add_raw(fd, interest, mode, ready) }
-        })?;
-        // SAFETY: null, or a place for a token by the header's contract.
-        if let Some(place) = unsafe { token.as_mut() } {
-            *place = added.to_bits();
-        }
-        // What was known by the same number, closed unasked, may have been given up for it. The source is in, whatever
-        // becomes of the loop by that.
-        // SAFETY: alive, on its thread.
-        let _ = unsafe { fsock_loop::settle(r#loop) };
-        Ok(0)
+        };
+        // SAFETY: one of ours and not freed yet, and a place for a token or none, by the header's contract.
+        unsafe { fsock_loop::start(r#loop, user, drop, token, add) }
     })
 }
 
@@ -141,13 +127,11 @@ pub unsafe extern "C" fn fsock_add_callback(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fsock_modify(r#loop: *mut fsock_loop, token: u64, interest: u32, flags: u32) -> c_int {
     guard(|| {
+        let change = |reactor: &mut Reactor<'static, Turn>, token| {
+            Ok(reactor.modify(token, event::interest(interest)?, mode(flags)?)?)
+        };
         // SAFETY: one of ours and not freed yet, by the header's contract.
-        let home = unsafe { fsock_loop::enter(r#loop) }?;
-        let (interest, mode) = (event::interest(interest)?, mode(flags)?);
-        home.with(|reactor| -> Result<()> {
-            let token = source(reactor, token)?;
-            Ok(reactor.modify(token, interest, mode)?)
-        })??;
+        unsafe { fsock_loop::on(r#loop, Kind::Source, token, change) }?;
         Ok(0)
     })
 }
@@ -161,11 +145,7 @@ pub unsafe extern "C" fn fsock_modify(r#loop: *mut fsock_loop, token: u64, inter
 pub unsafe extern "C" fn fsock_rearm(r#loop: *mut fsock_loop, token: u64) -> c_int {
     guard(|| {
         // SAFETY: one of ours and not freed yet, by the header's contract.
-        let home = unsafe { fsock_loop::enter(r#loop) }?;
-        home.with(|reactor| -> Result<()> {
-            let token = source(reactor, token)?;
-            Ok(reactor.rearm(token)?)
-        })??;
+        unsafe { fsock_loop::on(r#loop, Kind::Source, token, |reactor, token| Ok(reactor.rearm(token)?)) }?;
         Ok(0)
     })
 }
@@ -181,10 +161,6 @@ pub unsafe extern "C" fn fsock_rearm(r#loop: *mut fsock_loop, token: u64) -> c_i
 pub unsafe extern "C" fn fsock_remove(r#loop: *mut fsock_loop, token: u64) -> c_int {
     guard(|| {
         // SAFETY: one of ours and not freed yet, by the header's contract.
-        let home = unsafe { fsock_loop::enter(r#loop) }?;
-        home.with(|reactor| source(reactor, token).map(|token| reactor.remove(token)))??;
-        // SAFETY: alive, on its thread.
-        unsafe { fsock_loop::settle(r#loop) }?;
-        Ok(0)
+        unsafe { fsock_loop::end_one(r#loop, Kind::Source, token) }
     })
 }

@@ -8,6 +8,7 @@ use fastsock::{Reactor, Repeat, Time, Token};
 use crate::error::{Code, Result};
 use crate::guard::guard;
 use crate::home::fsock_loop;
+use crate::registry::Kind;
 use crate::turn::Turn;
 use crate::user::{User, fsock_drop};
 
@@ -38,11 +39,6 @@ fn repeat(period: i64, flags: u32) -> Result<Repeat> {
     }
 }
 
-/// The timer of that number, if there is one: not a source, not a waker.
-fn timer(reactor: &Reactor<'static, Turn>, token: u64) -> Result<Token> {
-    Token::from_bits(token).filter(|t| t.is_timer() && reactor.contains(*t)).ok_or(Code::STALE)
-}
-
 /// Calls back after_ns nanoseconds from now, and then every period_ns nanoseconds; once only if period_ns is 0.
 ///
 /// Never early, on CLOCK_MONOTONIC; timers of one deadline are called in the order in which they were started. flags is
@@ -50,7 +46,7 @@ fn timer(reactor: &Reactor<'static, Turn>, token: u64) -> Result<Token> {
 /// callback has called fsock_timer_again. user, drop and token are as for fsock_add_callback: drop is called exactly
 /// once, after the last call.
 ///
-/// Returns: 0. Errors: -EINVAL (a null pointer, a negative time or an unknown flag), -ENOSPC (2^30 timers),
+/// Returns: 0. Errors: -EINVAL (a null pointer, a negative time or an unknown flag), -ENOSPC (2^29 timers),
 /// FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: on success user is the loop's, until drop; on any error it stays the
 /// caller's, and drop is not called. Thread: the loop's own. Since 0.1.0.
 #[unsafe(no_mangle)]
@@ -65,24 +61,18 @@ pub unsafe extern "C" fn fsock_timer_start(
     token: *mut u64,
 ) -> c_int {
     guard(|| {
-        // SAFETY: one of ours and not freed yet, by the header's contract.
-        let home = unsafe { fsock_loop::enter(r#loop) }?;
         let callback = callback.ok_or(Code::INVALID)?;
         let (after, repeat) = (nanos(after_ns)?, repeat(period_ns, flags)?);
-        let started = home.register(|reactor| {
-            let user = User::new(home, user, drop);
+        let start = |reactor: &mut Reactor<'static, Turn>, user: User| {
             let due = move |reactor: &mut Reactor<'static, Turn>, turn: &mut Turn, token: Token, passed| {
                 let token = token.to_bits();
                 // SAFETY: the function and its argument came together from C, and drop was not called yet.
                 turn.call(reactor, |r#loop| unsafe { callback(r#loop, token, passed, user.data()) });
             };
             reactor.timer_repeating(Time::now() + after, repeat, due)
-        })?;
-        // SAFETY: null, or a place for a token by the header's contract.
-        if let Some(place) = unsafe { token.as_mut() } {
-            *place = started.to_bits();
-        }
-        Ok(0)
+        };
+        // SAFETY: one of ours and not freed yet, and a place for a token or none, by the header's contract.
+        unsafe { fsock_loop::start(r#loop, user, drop, token, start) }
     })
 }
 
@@ -95,11 +85,7 @@ pub unsafe extern "C" fn fsock_timer_start(
 pub unsafe extern "C" fn fsock_timer_stop(r#loop: *mut fsock_loop, token: u64) -> c_int {
     guard(|| {
         // SAFETY: one of ours and not freed yet, by the header's contract.
-        let home = unsafe { fsock_loop::enter(r#loop) }?;
-        home.with(|reactor| timer(reactor, token).map(|token| reactor.remove(token)))??;
-        // SAFETY: alive, on its thread.
-        unsafe { fsock_loop::settle(r#loop) }?;
-        Ok(0)
+        unsafe { fsock_loop::end_one(r#loop, Kind::Timer, token) }
     })
 }
 
@@ -111,13 +97,9 @@ pub unsafe extern "C" fn fsock_timer_stop(r#loop: *mut fsock_loop, token: u64) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fsock_timer_again(r#loop: *mut fsock_loop, token: u64, after_ns: i64) -> c_int {
     guard(|| {
+        let again = |reactor: &mut Reactor<'static, Turn>, token| Ok(reactor.rearm_timer(token, nanos(after_ns)?)?);
         // SAFETY: one of ours and not freed yet, by the header's contract.
-        let home = unsafe { fsock_loop::enter(r#loop) }?;
-        let after = nanos(after_ns)?;
-        home.with(|reactor| -> Result<()> {
-            let token = timer(reactor, token)?;
-            Ok(reactor.rearm_timer(token, after)?)
-        })??;
+        unsafe { fsock_loop::on(r#loop, Kind::Timer, token, again) }?;
         Ok(0)
     })
 }

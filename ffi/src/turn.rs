@@ -8,6 +8,7 @@ use crate::error::{Code, Result};
 use crate::event::fsock_event;
 use crate::guard::contain;
 use crate::home::fsock_loop;
+use crate::log;
 
 /// The context of every callback: whose turn it is, and where events without a callback go.
 pub(crate) struct Turn {
@@ -58,10 +59,19 @@ impl Turn {
         callback(self.home);
     }
 
+    /// Runs what this listener's callback does.
+    pub(crate) fn listening(&self, token: u64, body: impl FnOnce()) {
+        // SAFETY: as in `call`.
+        let home = unsafe { &*self.home };
+        home.listening.set(token);
+        body();
+        home.listening.set(0);
+    }
+
     /// After a callback: what it has removed, itself included, is given back before the next one is chosen, for the
     /// drop functions may remove that one or free the loop.
     #[inline]
-    fn after(&self, reactor: &mut Reactor<'static, Turn>) {
+    pub(crate) fn after(&self, reactor: &mut Reactor<'static, Turn>) {
         // SAFETY: as in `call`.
         let home = unsafe { &*self.home };
         if home.has_buried() && !home.freed.get() {
@@ -90,6 +100,9 @@ impl Turn {
             home.reactor.set(root);
         }
         home.busy.set(false);
+        if log::is_on() {
+            home.report();
+        }
         // SAFETY: alive, as promised, and `home` is not used after this when it says that the loop is gone.
         unsafe { fsock_loop::settle(self.home) }?;
         Ok(result.ok_or(Code::PANIC)??)

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use crate::home::fsock_loop;
 
 /// Gives a callback's user data back: called exactly once, after the last call of the callback, on the loop's thread.
-/// free is one. NULL is none. It may call any function of the loop.
+/// free is one. NULL is none. It may call any function of the loop except those that wait.
 pub type fsock_drop = Option<unsafe extern "C-unwind" fn(user: *mut c_void)>;
 
 /// User data that the loop owns, for as long as a callback may want it.
@@ -16,7 +16,8 @@ pub(crate) struct User {
 }
 
 impl User {
-    pub(crate) fn new(home: &fsock_loop, data: *mut c_void, drop: fsock_drop) -> User {
+    /// For a callback that lives in the reactor of this loop.
+    pub(crate) fn new(home: *const fsock_loop, data: *mut c_void, drop: fsock_drop) -> User {
         User { data, drop, home }
     }
 

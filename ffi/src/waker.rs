@@ -86,7 +86,7 @@ pub unsafe extern "C" fn fsock_waker_new(
         let place = unsafe { handle::out(out) }?;
         let shared = Arc::new(Shared { retired: AtomicBool::new(false), home: AtomicPtr::new(r#loop) });
         let (token, waker) = home.register(|reactor| {
-            let seat = Seat { shared: shared.clone(), user: User::new(home, user, drop) };
+            let seat = Seat { shared: shared.clone(), user: User::new(r#loop, user, drop) };
             reactor.add_waker(move |reactor, turn, token| seat.woken(reactor, turn, token, callback))
         })?;
         *place = fsock_waker { waker, token, thread: Thread::here(), shared }.give();

@@ -48,7 +48,7 @@ macro_rules! behaviours {
 }
 
 behaviours! {
-    callbacks closed_unasked config drop_once fork free_in_callback misuse remove_in_batch remove_in_drop timers triggers version
+    callbacks children closed_unasked config drop_once fork free_in_callback listener misuse remove_in_batch remove_in_drop signals submit timers triggers version
     wait_level waker
 }
 

@@ -2,11 +2,9 @@
 #ifndef CHECK_H
 #define CHECK_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +80,16 @@ HELPER int64_t now_ns(void) {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* A child process that runs this shell command. */
+HELPER pid_t spawn(const char *command) {
+    char sh[] = "sh", c[] = "-c", text[256], *argv[] = {sh, c, text, NULL}, *envp[] = {NULL};
+    pid_t pid;
+    CHECK(strlen(command) < sizeof text);
+    strcpy(text, command);
+    CHECK(posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, envp) == 0);
+    return pid;
 }
 
 /* A drop function that counts: user is an int. */

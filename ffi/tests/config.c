@@ -14,7 +14,7 @@ int main(void) {
     } stats;
     uint32_t short_config = sizeof short_config;
 
-    CHECK(sizeof(fsock_event) == 16 && sizeof(fsock_config) == 8 && sizeof(fsock_stats) == 56);
+    CHECK(sizeof(fsock_event) == 16 && sizeof(fsock_config) == 8 && sizeof(fsock_stats) == 88);
     CHECK(offsetof(fsock_event, ready) == 8 && offsetof(fsock_event, reserved) == 12);
     CHECK(offsetof(fsock_config, size) == 0 && offsetof(fsock_stats, size) == 0);
 

@@ -54,14 +54,17 @@ static void nulls(fsock_loop *loop) {
 }
 
 static void made_up_tokens(fsock_loop *loop) {
-    /* The last has the form of a waker's. */
-    static const uint64_t tokens[] = {0, 1, UINT64_MAX, UINT64_C(7) << 32, (UINT64_C(1) << 32) | (UINT64_C(1) << 31)};
+    uint64_t tokens[] = {0, 1, UINT64_MAX, UINT64_C(7) << 32, 0, 0, 0, 0, 0, 0, 0, 0};
+    /* Of every kind that there may be: sources, timers, and the first waker, signal and so on. */
+    for (uint64_t kind = 0; kind < 8; kind++) tokens[4 + kind] = (kind < 2 ? UINT64_C(99) : UINT64_C(1)) << 32 | kind << 29;
     for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
         CHECK_IS(fsock_modify(loop, tokens[i], FSOCK_READABLE, 0), FSOCK_E_STALE);
         CHECK_IS(fsock_remove(loop, tokens[i]), FSOCK_E_STALE);
         CHECK_IS(fsock_rearm(loop, tokens[i]), FSOCK_E_STALE);
         CHECK_IS(fsock_timer_stop(loop, tokens[i]), FSOCK_E_STALE);
         CHECK_IS(fsock_timer_again(loop, tokens[i], 0), FSOCK_E_STALE);
+        CHECK_IS(fsock_signal_stop(loop, tokens[i]), FSOCK_E_STALE);
+        CHECK_IS(fsock_listener_fd(loop, tokens[i]), FSOCK_E_STALE);
     }
 }
 

@@ -78,6 +78,8 @@ pub fn compile(source: &str, name: &str, language: Language, more: &[&str]) -> P
     let dir = library().display();
     let mut cc = Command::new(language.compiler);
     cc.args(language.flags).args(["-pedantic", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-I", INCLUDE]);
+    // As strict dialects hide what is not ISO C's.
+    cc.arg("-D_GNU_SOURCE=1");
     cc.arg(format!("-DCARGO_VERSION=\"{}\"", env!("CARGO_PKG_VERSION")));
     cc.args(["-o".as_ref(), program.as_os_str()]).arg(source).args(["-x", "none"]).args(more).arg("-pthread");
     if language.link {
