@@ -72,7 +72,8 @@ pub enum StreamEvent<'a> {
     /// The peer has sent all that it will. Unless the callback calls [`Stream::keep`], the stream is closed when what
     /// is queued has been sent.
     End,
-    /// The queue was full, and has fallen to the low-water mark.
+    /// The queue was full, and has fallen to the low-water mark. (Not after [`Stream::shutdown`], when nothing can be
+    /// written.)
     Writable,
     /// A time-out is over. Unless the callback calls [`Stream::keep`] (which starts it anew) or [`Stream::close`] (which
     /// sends what is queued first), the stream is closed with the error `ETIMEDOUT`.

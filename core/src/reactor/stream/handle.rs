@@ -86,8 +86,8 @@ impl<'fd, C> Stream<'_, 'fd, C> {
         self.change(|state| state.flags.set(Flags::SHUTTING));
     }
 
-    /// Closes the stream when what is queued has been sent; see [The end](crate::stream#the-end). No
-    /// [`Data`](crate::stream::StreamEvent::Data) comes after this. Done twice, it does nothing.
+    /// Closes the stream when what is queued has been sent; see [The end](crate::stream#the-end). Nothing is told after
+    /// this but [`Closed`](crate::stream::StreamEvent::Closed). Done twice, it does nothing.
     pub fn close(&mut self) {
         self.change(State::close);
     }
@@ -137,11 +137,6 @@ impl<'fd, C> Stream<'_, 'fd, C> {
     /// The server that accepted it; `None` for another stream.
     pub fn server(&mut self) -> Option<Token> {
         self.state().and_then(|state| state.server)
-    }
-
-    /// The reactor: for what else is to be done.
-    pub fn reactor(&mut self) -> &mut Reactor<'fd, C> {
-        self.reactor
     }
 
     fn state(&mut self) -> Option<&mut State<'fd, C>> {

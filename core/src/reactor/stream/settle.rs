@@ -58,7 +58,9 @@ impl<'fd, C> Reactor<'fd, C> {
             if let Some(error) = state.failure.take() {
                 return count + self.finish(token, Err(error), context, turn, after);
             }
-            if state.flags.take(Flags::CONNECTED) {
+            // After `close` nothing is told but `Closed`: what a callback would write then fails, and its error would cost
+            // what is still queued.
+            if state.flags.take(Flags::CONNECTED) && !state.flags.has(Flags::CLOSING) {
                 count += self.tell(token, StreamEvent::Connected, context, turn, after);
                 continue;
             }
@@ -89,10 +91,12 @@ impl<'fd, C> Reactor<'fd, C> {
                 if state.keeps_time() {
                     state.last_read = Time::now();
                 }
-                count += self.tell(token, StreamEvent::Writable, context, turn, after);
+                if !state.flags.has(Flags::SHUTTING) {
+                    count += self.tell(token, StreamEvent::Writable, context, turn, after);
+                }
                 continue;
             }
-            if state.flags.take(Flags::STOPPING) {
+            if state.flags.take(Flags::STOPPING) && !state.flags.has(Flags::CLOSING) {
                 count += self.tell_or_close(token, StreamEvent::Stopping, context, turn, after);
                 continue;
             }
