@@ -12,22 +12,26 @@ or, with no line changed at all: ``python -m fastsock run script.py``.
 
 from fastsock import socketserver
 from fastsock._fastsock import __version__
-from fastsock.handlers import StreamRequestHandler
+from fastsock.handlers import DatagramRequestHandler, StreamRequestHandler
 from fastsock.loop import Group, in_loop, run, sleep, spawn
 from fastsock.mixin import LoopMixIn
-from fastsock.servers import LoopTCPServer, LoopUnixStreamServer
+from fastsock.servers import LoopTCPServer, LoopUDPServer, LoopUnixDatagramServer, LoopUnixStreamServer, serve
 from fastsock.sockets import Socket
 
 __all__ = [
+    "DatagramRequestHandler",
     "Group",
     "LoopMixIn",
     "LoopTCPServer",
+    "LoopUDPServer",
+    "LoopUnixDatagramServer",
     "LoopUnixStreamServer",
     "Socket",
     "StreamRequestHandler",
     "__version__",
     "in_loop",
     "run",
+    "serve",
     "sleep",
     "socketserver",
     "spawn",

@@ -30,6 +30,7 @@ class _Coroutines:
         self.group = Group()
         self.thread = threading.get_ident()
         self._server = server
+        self._serving = 0
         self._over = threading.Event()
         self._over.set()
 
@@ -42,6 +43,7 @@ class _Coroutines:
     def begin(self) -> None:
         """The loop of this thread serves from now on."""
         self.thread = threading.get_ident()
+        self._serving += 1
         self._over.clear()
 
     def end(self, drain: bool) -> None:
@@ -50,7 +52,9 @@ class _Coroutines:
             if drain:
                 self.drain()
         finally:
-            self._over.set()
+            self._serving -= 1
+            if self._serving == 0:
+                self._over.set()
 
     def join(self) -> None:
         """What ``server_close`` does: waits for the handlers, then ends those that are left."""
@@ -148,18 +152,23 @@ class LoopMixIn(socketserver.ThreadingMixIn):
             raise
 
     @contextlib.contextmanager
-    def _listening(self) -> Iterator[Channel]:
-        """The channel to wait on. Meanwhile no accept of the server's socket waits: ``shutdown`` must be heard."""
+    def _listening(self, batching: bool) -> Iterator[Channel]:
+        """The channel to wait on. Meanwhile no accept of the server's socket waits: ``shutdown`` must be heard.
+
+        ``batching``: more datagrams may be received than are asked for.
+        """
         sock = getattr(self, "socket", None)
         mine = isinstance(sock, Socket)
         channel = sock._channel if isinstance(sock, Socket) else Channel.foreign(self.fileno())  # type: ignore[attr-defined]
         channel.impatient = True
+        channel.batching = mine and batching
         self._listener = channel
         try:
             yield channel
         finally:
             self._listener = None
             channel.impatient = False
+            channel.batching = False
             if not mine:
                 channel.close()
 
@@ -182,7 +191,7 @@ class LoopMixIn(socketserver.ThreadingMixIn):
             coroutines.end(drain=threading.current_thread() is not threading.main_thread() and not in_loop())
 
     def _serve(self, poll_interval: float | None) -> None:
-        with self._listening() as channel:
+        with self._listening(batching=True) as channel:
             # Closed from another thread while all places are taken: nobody would find out by waiting for it.
             while not self._BaseServer__shutdown_request and channel.fileno() >= 0:
                 try:
@@ -204,7 +213,8 @@ class LoopMixIn(socketserver.ThreadingMixIn):
     def handle_request(self) -> None:
         """Take one request, within ``timeout`` if there is one, and let it and the earlier ones run until they wait.
 
-        A handler that waits goes on in the next ``handle_request``, ``serve_forever`` or ``server_close``.
+        A handler that waits goes on in the next ``handle_request``, ``serve_forever`` or ``server_close``. With a
+        ``concurrency`` of 1 it has ended when this returns, as with a plain server.
         """
         timeout = self.socket.gettimeout() if hasattr(self, "socket") else None
         limits = [limit for limit in (timeout, self.timeout) if limit is not None]  # type: ignore[attr-defined]
@@ -214,7 +224,7 @@ class LoopMixIn(socketserver.ThreadingMixIn):
     def _take_one(self, timeout: float | None) -> bool:
         """Whether a request came in time."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self._listening() as channel:
+        with self._listening(batching=False) as channel:
             while True:
                 if self._has_room(timeout) and channel.wait_read(timeout, sure=True):
                     self._handle_request_noblock()  # type: ignore[attr-defined]
@@ -223,7 +233,10 @@ class LoopMixIn(socketserver.ThreadingMixIn):
                     timeout = deadline - time.monotonic()
                     if timeout <= 0:
                         return False
-        sleep(0)
+        if self.concurrency == 1:
+            self._coroutines().group.join()
+        else:
+            sleep(0)
         return True
 
     def shutdown(self) -> None:

@@ -8,7 +8,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from fastsock._fastsock import Channel, sleep
@@ -22,32 +22,36 @@ __all__ = ["Socket"]
 _AT_ONCE = socket.MSG_DONTWAIT | socket.MSG_ERRQUEUE
 
 
-def _cooperative(name: str, write: bool, place: int) -> Callable[..., Any]:
-    """The method of the C class, tried again after a wait for as long as it would block.
+def _cooperative(name: str, place: int) -> Callable[..., Any]:
+    """The receiving method of the C class, tried again after a wait for as long as it would block.
 
     ``place`` is that of the flags among the arguments.
     """
     call = getattr(_socket.socket, name)
 
     def method(self: Socket, *args: Any, **kwargs: Any) -> Any:
-        flags = kwargs.get("flags", args[place] if len(args) > place else 0)
-        patient = not (isinstance(flags, int) and flags & _AT_ONCE)
-        if write:
-            self._channel.in_turn()
+        channel = self._channel
         while True:
             try:
-                return call(self, *args, **kwargs)
+                result = call(self, *args, **kwargs)
             except BlockingIOError:
-                if not patient:
+                flags = kwargs.get("flags", args[place] if len(args) > place else 0)
+                if flags & _AT_ONCE:
+                    channel.pay(0)
                     raise
-                self._channel.blocked(write)
-                if write:
-                    self._channel.in_turn()
+                channel.blocked(False)
+            else:
+                channel.pay(0)
+                return result
 
     method.__name__ = name
     method.__qualname__ = f"Socket.{name}"
     method.__doc__ = call.__doc__
     return method
+
+
+_recvfrom = _cooperative("recvfrom", place=1)
+_recvfrom_into = _cooperative("recvfrom_into", place=2)
 
 
 class Socket(socket.socket):
@@ -149,12 +153,85 @@ class Socket(socket.socket):
 
     # -- what the C class would do by blocking
 
-    recvfrom = _cooperative("recvfrom", write=False, place=1)
-    recvfrom_into = _cooperative("recvfrom_into", write=False, place=2)
-    recvmsg = _cooperative("recvmsg", write=False, place=2)
-    recvmsg_into = _cooperative("recvmsg_into", write=False, place=2)
-    sendto = _cooperative("sendto", write=True, place=1)  # or the address, which is no integer
-    sendmsg = _cooperative("sendmsg", write=True, place=2)
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        """Receive, and tell the sender's address; see ``socket.socket.recvfrom``.
+
+        A loop server's datagrams come in batches while it serves, and are handed out by this method, ``recv``,
+        ``recv_into`` and ``recvfrom_into``. (``recvmsg`` and ``select`` do not see those that have come already.)
+        """
+        if self._channel.batching:
+            datagram = self._channel.recvfrom(bufsize, flags)
+            if datagram is not None:
+                return datagram
+        return _recvfrom(self, bufsize, flags)  # type: ignore[no-any-return]
+
+    def recvfrom_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        """As ``recvfrom``, into a buffer; see ``socket.socket.recvfrom_into``."""
+        if self._channel.batching:
+            with memoryview(buffer) as view, view.cast("B") as room:
+                datagram = self._channel.recvfrom(min(nbytes or len(room), len(room)), flags)
+                if datagram is not None:
+                    data, address = datagram
+                    room[: len(data)] = data
+                    return len(data), address
+        return _recvfrom_into(self, buffer, nbytes, flags)  # type: ignore[no-any-return]
+
+    def sendto(self, data: ReadableBuffer, *args: Any) -> int:
+        """Send to an address; see ``socket.socket.sendto``."""
+        channel = self._channel
+        channel.in_turn()
+        try:
+            sent = _SENDTO(self, data, *args)
+        except BlockingIOError:
+            flags = args[0] if len(args) > 1 else 0
+            if flags & _AT_ONCE or channel.gettimeout() == 0:
+                channel.pay(0)
+                raise
+            sent = self._send_when_room(_SENDTO, data, *args)
+        channel.pay(sent)
+        return sent
+
+    def sendmsg(self, buffers: Iterable[ReadableBuffer], ancdata: Any = (), flags: int = 0, *address: Any) -> int:
+        """Send several buffers and ancillary data; see ``socket.socket.sendmsg``."""
+        channel = self._channel
+        channel.in_turn()
+        buffers = list(buffers)
+        try:
+            sent = _SENDMSG(self, buffers, ancdata, flags, *address)
+        except BlockingIOError:
+            if flags & _AT_ONCE or channel.gettimeout() == 0:
+                channel.pay(0)
+                raise
+            sent = self._send_when_room(_SENDMSG, buffers, ancdata, flags, *address)
+        channel.pay(sent)
+        return sent
+
+    def _send_when_room(self, call: Callable[..., int], *args: Any) -> int:
+        """The call, again and again, as the timeout allows."""
+        channel = self._channel
+        timeout = channel.gettimeout()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        # The queue of a Unix datagram's receiver is full: nothing tells when it is not, unless connected to it (the
+        # socket counts as writable all the while).
+        is_blind = _FAMILY(self) == socket.AF_UNIX and _RAW_TYPE(self) == socket.SOCK_DGRAM
+        pause = 0.001
+        while True:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError("timed out")
+            if is_blind:
+                sleep(pause if left is None else min(pause, left))
+                pause = min(2 * pause, 0.05)
+            else:
+                channel.blocked(True)
+            channel.in_turn()
+            try:
+                return call(self, *args)
+            except BlockingIOError:
+                pass
+
+    recvmsg = _cooperative("recvmsg", place=2)
+    recvmsg_into = _cooperative("recvmsg_into", place=2)
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file; see ``socket.socket.sendfile``. Returns the number of bytes sent."""
@@ -221,3 +298,5 @@ _PROTO: Callable[[socket.socket], int] = _socket.socket.proto.__get__
 _SLOTS: dict[str, Any] = {name: Socket.__dict__[name] for name in Socket.__slots__}
 _INIT = _socket.socket.__init__
 _SHUTDOWN = _socket.socket.shutdown
+_SENDTO: Callable[..., int] = _socket.socket.sendto
+_SENDMSG: Callable[..., int] = _socket.socket.sendmsg

@@ -8,13 +8,18 @@ plain servers are the stdlib's own: one request at a time is their contract.
 from __future__ import annotations
 
 import socketserver as _stdlib
+import sys
 from socketserver import *  # noqa: F403
 
+from fastsock.forking import ForkingMixIn as _ForkingMixIn
+from fastsock.handlers import DatagramRequestHandler as DatagramRequestHandler
 from fastsock.handlers import StreamRequestHandler as StreamRequestHandler
 from fastsock.mixin import LoopMixIn
 
 __all__ = list(_stdlib.__all__)
 __version__ = _stdlib.__version__  # type: ignore[attr-defined]
+
+ForkingMixIn = _ForkingMixIn  # type: ignore[misc]
 
 
 class ThreadingMixIn(LoopMixIn):  # type: ignore[no-redef]
@@ -35,3 +40,20 @@ class ThreadingUnixStreamServer(ThreadingMixIn, _stdlib.UnixStreamServer):  # ty
 
 class ThreadingUnixDatagramServer(ThreadingMixIn, _stdlib.UnixDatagramServer):  # type: ignore[no-redef]
     """A Unix datagram server whose requests are coroutines of the thread that serves."""
+
+
+class ForkingTCPServer(_ForkingMixIn, _stdlib.ForkingTCPServer):  # type: ignore[no-redef]
+    """A TCP server that forks for each request."""
+
+
+class ForkingUDPServer(_ForkingMixIn, _stdlib.ForkingUDPServer):  # type: ignore[no-redef]
+    """A UDP server that forks for each datagram."""
+
+
+if sys.version_info >= (3, 12):
+
+    class ForkingUnixStreamServer(_ForkingMixIn, _stdlib.ForkingUnixStreamServer):
+        """A Unix stream server that forks for each request."""
+
+    class ForkingUnixDatagramServer(_ForkingMixIn, _stdlib.ForkingUnixDatagramServer):
+        """A Unix datagram server that forks for each datagram."""

@@ -1,11 +1,10 @@
-//! What accepting gives: a `fastsock.Socket` and an address.
+//! What accepting gives: a `fastsock.Socket`.
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
-use fastsock::net::PeerAddress;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple, PyType};
+use pyo3::types::PyType;
 
 use crate::socket::PyChannel;
 
@@ -36,27 +35,4 @@ fn bind(py: Python<'_>, socket: &Bound<'_, PyAny>, channel: &Bound<'_, PyChannel
         socket.setattr(name, method)?;
     }
     Ok(())
-}
-
-/// An address as the socket module gives it.
-pub(crate) fn address<'py>(py: Python<'py>, peer: &PeerAddress) -> PyResult<Bound<'py, PyAny>> {
-    match peer.ip() {
-        Some(std::net::SocketAddr::V4(v4)) => {
-            let tuple = (v4.ip().to_string(), v4.port()).into_pyobject(py)?;
-            Ok(tuple.into_any())
-        }
-        Some(std::net::SocketAddr::V6(v6)) => {
-            let tuple = (v6.ip().to_string(), v6.port(), v6.flowinfo(), v6.scope_id()).into_pyobject(py)?;
-            Ok(tuple.into_any())
-        }
-        None => match peer.unix_bytes() {
-            Some(name) if name.first() == Some(&0) => Ok(PyBytes::new(py, name).into_any()),
-            Some(path) => {
-                use std::os::unix::ffi::OsStrExt;
-                let path = std::ffi::OsStr::from_bytes(path);
-                Ok(path.into_pyobject(py)?.into_any())
-            }
-            None => Ok(PyTuple::empty(py).into_any()),
-        },
-    }
 }

@@ -9,9 +9,12 @@ use std::time::Duration;
 use fastsock::{Interest, Ready, Time, Token};
 use pyo3::prelude::*;
 
+use crate::alarm::Alarm;
 use crate::errors::{Slim, misuse, os_error};
 use crate::greenlet::Greenlet;
-use crate::hub::{Alarm, Hub, Message, Why};
+use crate::hub::Hub;
+use crate::mailbox::Message;
+use crate::park::Why;
 use crate::sys;
 use crate::turns::Sender;
 

@@ -2,22 +2,30 @@
 //! `fastsock.Socket` and the handlers' files bind to. Policy and everything a person reads is Python, in `fastsock/`.
 
 mod accepted;
+mod address;
+mod alarm;
 mod attached;
 mod buffer;
 mod channel;
+mod cycle;
 mod errors;
 mod farewell;
 mod greenlet;
 mod hot;
 mod hub;
+mod inbox;
+mod mailbox;
 mod members;
 mod output;
+mod park;
+mod posts;
 mod reader;
 mod socket;
 mod sys;
 mod task;
 mod transfer;
 mod turns;
+mod watch;
 mod writer;
 
 /// The native half of fastsock. Everything meant for use is in the package `fastsock`.
@@ -28,7 +36,7 @@ mod _fastsock {
     #[pymodule_export]
     use super::socket::PyChannel;
     #[pymodule_export]
-    use super::task::{Group, after_fork_in_child, in_loop, ring_on, run, sleep};
+    use super::task::{Group, after_fork_in_child, before_fork, in_loop, ring_on, run, sleep};
     #[pymodule_export]
     use super::writer::Writer;
 

@@ -6,9 +6,12 @@ use std::rc::Rc;
 use fastsock::Time;
 use pyo3::prelude::*;
 
+use crate::alarm::Alarm;
 use crate::errors::misuse;
 use crate::greenlet::{self, Greenlet};
-use crate::hub::{Alarm, Hub, Message, Why};
+use crate::hub::Hub;
+use crate::mailbox::Message;
+use crate::park::Why;
 use crate::socket::duration;
 
 /// The coroutines of a group, and those who wait for them to end.

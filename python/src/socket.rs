@@ -10,14 +10,17 @@ use pyo3::exceptions::{PyMemoryError, PyOSError, PyOverflowError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
-use crate::accepted::{address, connected};
+use crate::accepted::connected;
+use crate::address::{address, numeric};
 use crate::attached::Attached;
 use crate::buffer::{Data, View};
 use crate::channel::{Channel, Direction, Kind, Woken};
 use crate::errors::{from_io, os_error};
 use crate::hot;
+use crate::hub::Hub;
+use crate::inbox::{Inbox, LONGEST};
 use crate::sys;
 
 /// One descriptor on the loop. `fastsock.Socket` keeps one and binds its methods; it owns no descriptor.
@@ -28,6 +31,8 @@ struct Inner {
     channel: Rc<Channel>,
     /// Family, type and protocol, as socket(2) takes them.
     form: (i32, i32, i32),
+    /// Of a datagram socket whose server receives in batches.
+    inbox: OnceCell<Box<Inbox>>,
     /// For listeners.
     policy: RefCell<Option<Box<AcceptPolicy>>>,
     /// Accepting pauses for want of descriptors until then.
@@ -36,7 +41,7 @@ struct Inner {
 
 impl Inner {
     fn new(channel: Rc<Channel>, form: (i32, i32, i32)) -> Inner {
-        Inner { channel, form, policy: RefCell::new(None), paused: Cell::new(None) }
+        Inner { channel, form, inbox: OnceCell::new(), policy: RefCell::new(None), paused: Cell::new(None) }
     }
 }
 
@@ -87,12 +92,96 @@ impl PyChannel {
     /// `(recv, recv_into, send, sendall)`, bound: what `fastsock.Socket` keeps in its slots.
     pub(crate) fn methods<'py>(slf: &Bound<'py, Self>) -> PyResult<[Bound<'py, PyAny>; 4]> {
         let py = slf.py();
+        let is_datagram = slf.get().0.get(py).form.1 == libc::SOCK_DGRAM;
         Ok([
-            hot::RECV.bind(slf)?,
+            if is_datagram { slf.getattr(intern!(py, "recv"))? } else { hot::RECV.bind(slf)? },
             slf.getattr(intern!(py, "recv_into"))?,
             slf.getattr(intern!(py, "send"))?,
             hot::SENDALL.bind(slf)?,
         ])
+    }
+
+    /// `recv` of a datagram socket, which may have been received already.
+    #[pyo3(signature = (bufsize, flags = 0, /))]
+    fn recv<'py>(&self, py: Python<'py>, bufsize: isize, flags: i32) -> PyResult<Bound<'py, PyBytes>> {
+        let limit = usize::try_from(bufsize).map_err(|_| PyValueError::new_err("negative buffersize in recv"))?;
+        match self.held(py, limit, flags)? {
+            Some((bytes, _)) => Ok(bytes),
+            None => self.recv_slowly(py, limit, flags),
+        }
+    }
+
+    /// `recvfrom` of a datagram socket, while `batching`.
+    #[pyo3(signature = (bufsize, flags = 0, /))]
+    fn recvfrom<'py>(
+        &self,
+        py: Python<'py>,
+        bufsize: isize,
+        flags: i32,
+    ) -> PyResult<Option<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>> {
+        let inner = self.0.get(py);
+        let limit = usize::try_from(bufsize).map_err(|_| PyValueError::new_err("negative buffersize in recvfrom"))?;
+        let mut deadline = None;
+        loop {
+            if let Some(first) = self.held(py, limit, flags)? {
+                return Ok(Some(first));
+            }
+            let Some(inbox) = inner.inbox.get().filter(|inbox| inbox.is_open() && limit <= LONGEST && flags == 0)
+            else {
+                return Ok(None);
+            };
+            let channel = &inner.channel;
+            if !channel.is_open() {
+                return Err(os_error(libc::EBADF));
+            }
+            if channel.may(Direction::Read) || channel.loop_here(py).is_none() {
+                match inbox.fill(py, channel.fd()) {
+                    Ok(all) => {
+                        if all {
+                            channel.exhausted(Direction::Read);
+                        }
+                        continue;
+                    }
+                    Err(error) => channel.failed(py, Direction::Read, error).map_err(|error| *error)?,
+                }
+            }
+            channel.wait_for_turn(py, Direction::Read, &mut deadline)?;
+        }
+    }
+
+    /// Whether datagrams may be received before they are asked for, or have been: then ask `recvfrom` here. For sockets of
+    /// the families that have addresses as `fastsock.Socket` gives them.
+    #[getter]
+    fn batching(&self, py: Python<'_>) -> bool {
+        self.0.get(py).inbox.get().is_some_and(|inbox| inbox.is_open() || !inbox.is_empty())
+    }
+
+    #[setter]
+    fn set_batching(&self, py: Python<'_>, on: bool) {
+        let inner = self.0.get(py);
+        let (family, kind, _) = inner.form;
+        if kind == libc::SOCK_DGRAM && matches!(family, libc::AF_INET | libc::AF_INET6 | libc::AF_UNIX) {
+            inner.inbox.get_or_init(Box::default).set_open(on);
+        }
+    }
+
+    /// Puts a datagram aside, to be sent with others at the end of the loop's turn; `again()` is called then if that could
+    /// not be done at once. `False`: it is for `sendto`, now.
+    fn post(&self, py: Python<'_>, data: &Bound<'_, PyBytes>, address: &Bound<'_, PyAny>, again: Py<PyAny>) -> bool {
+        let inner = self.0.get(py);
+        let (family, kind, _) = inner.form;
+        if kind != libc::SOCK_DGRAM || inner.channel.loop_now(py).is_none() {
+            return false;
+        }
+        match (Hub::here(py), numeric(family, address)) {
+            (Some(hub), Some(to)) => hub.post(py, &inner.channel, data.as_bytes(), to, again),
+            _ => false,
+        }
+    }
+
+    /// Counts a call that this channel did not make, and that may not have waited: who never waits gives way now and then.
+    fn pay(&self, py: Python<'_>, bytes: usize) -> PyResult<()> {
+        self.channel(py).pay(py, bytes)
     }
 
     #[pyo3(signature = (buffer, nbytes = 0, flags = 0))]
@@ -106,6 +195,11 @@ impl PyChannel {
         }
         if len == 0 {
             return Ok(0);
+        }
+        if let Some((bytes, _)) = self.held(py, len, flags)? {
+            // SAFETY: room for `len` bytes, which is the most that there are.
+            unsafe { buffer.place().copy_from_nonoverlapping(bytes.as_bytes().as_ptr(), bytes.as_bytes().len()) };
+            return Ok(bytes.as_bytes().len());
         }
         self.in_order(py)?;
         // SAFETY: writable and contiguous, and the export keeps the memory where it is. No Rust reference to it outlives
@@ -125,7 +219,7 @@ impl PyChannel {
         let channel = self.channel(py);
         let data = Data::new(data)?;
         let bytes = data.as_slice();
-        channel.flush(py)?;
+        self.send_earlier(py)?;
         if flags & libc::MSG_DONTWAIT != 0 {
             return if channel.is_sending() {
                 Err(os_error(libc::EAGAIN))
@@ -145,7 +239,7 @@ impl PyChannel {
     /// Before a send that this channel does not make: after what was written, and not into another coroutine's.
     fn in_turn(&self, py: Python<'_>) -> PyResult<()> {
         let channel = self.channel(py);
-        channel.flush(py)?;
+        self.send_earlier(py)?;
         if channel.is_sending() {
             channel.await_turn(py)?;
             // It takes no turn of its own, so the next one's is now.
@@ -209,6 +303,10 @@ impl PyChannel {
     fn wait_read(&self, py: Python<'_>, timeout: Option<f64>, sure: bool) -> PyResult<bool> {
         let inner = self.0.get(py);
         let channel = &inner.channel;
+        if inner.inbox.get().is_some_and(|inbox| !inbox.is_empty()) {
+            channel.pay(py, 0)?;
+            return Ok(true);
+        }
         let deadline = duration(timeout)?.map(|timeout| Time::now() + timeout);
         if let Some(until) = inner.paused.take().filter(|until| *until > Time::now()) {
             let first = deadline.map_or(until, |deadline| deadline.min(until));
@@ -267,7 +365,7 @@ impl PyChannel {
 
     /// Sends what `Writer`s have kept back.
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
-        self.channel(py).flush(py)
+        self.send_earlier(py)
     }
 
     fn settimeout(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
@@ -287,6 +385,9 @@ impl PyChannel {
     fn close(&self, py: Python<'_>) {
         let policy = self.0.get(py).policy.take();
         drop(policy);
+        if let Some(hub) = Hub::here(py) {
+            hub.send_posts_of(py, self.channel(py));
+        }
         self.channel(py).close();
     }
 
@@ -307,6 +408,33 @@ impl PyChannel {
 }
 
 impl PyChannel {
+    /// A datagram that has been received already.
+    #[inline]
+    fn held<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+        flags: i32,
+    ) -> PyResult<Option<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>> {
+        match self.0.get(py).inbox.get() {
+            Some(inbox) if !inbox.is_empty() && flags & libc::MSG_ERRQUEUE == 0 => {
+                // Before it is taken: this may raise.
+                self.channel(py).pay(py, 0)?;
+                inbox.take(py, limit, flags & libc::MSG_PEEK != 0)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What was written before goes out before.
+    fn send_earlier(&self, py: Python<'_>) -> PyResult<()> {
+        let channel = self.channel(py);
+        if let Some(hub) = Hub::here(py) {
+            hub.send_posts_of(py, channel);
+        }
+        channel.flush(py)
+    }
+
     /// `recv` of nothing, or with flags.
     #[cold]
     #[inline(never)]

@@ -12,12 +12,14 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 use pyo3::{ffi, intern};
 
+use crate::alarm::Alarm;
 use crate::attached::Attached;
 use crate::channel::{Channel, Kind};
 use crate::errors::misuse;
 use crate::greenlet::{self, Greenlet};
-use crate::hub::{Alarm, Hub, Why};
+use crate::hub::Hub;
 use crate::members::Members;
+use crate::park::Why;
 use crate::socket::duration;
 
 /// How many workers without work are kept.
@@ -330,6 +332,15 @@ pub(crate) fn in_loop(py: Python<'_>) -> bool {
 #[pyfunction]
 pub(crate) fn ring_on(py: Python<'_>, fd: i32) -> PyResult<()> {
     Hub::of_thread(py)?.watch(&Channel::new(fd, Kind::Bell)).map(drop)
+}
+
+/// For `os.register_at_fork`: what has been written goes out before what the child, which has copies of it all, may write.
+/// In a coroutine it waits for that.
+#[pyfunction]
+pub(crate) fn before_fork(py: Python<'_>) -> PyResult<()> {
+    let Some(hub) = Hub::here(py) else { return Ok(()) };
+    hub.send_posts(py);
+    if hub.parkable(py).is_ok() { hub.flush(py) } else { Ok(()) }
 }
 
 /// For `os.register_at_fork`: the child leaves the loop.

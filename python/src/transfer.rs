@@ -94,6 +94,8 @@ impl Channel {
             // Not before what was written earlier is on its way.
             if let Some(hub) = Hub::running(py) {
                 hub.flush(py)?;
+                // Who polls never waits: without a turn of the loop, it would never hear that something has come.
+                hub.spend(py, 0)?;
             }
             return Err(os_error(libc::EAGAIN).into());
         }

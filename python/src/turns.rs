@@ -6,10 +6,13 @@ use std::time::Duration;
 use fastsock::Time;
 use pyo3::prelude::*;
 
+use crate::alarm::Alarm;
 use crate::channel::{Channel, Direction};
 use crate::errors::{misuse, os_error, timed_out};
 use crate::greenlet::Greenlet;
-use crate::hub::{Alarm, Hub, Message, Why, thread_id};
+use crate::hub::{Hub, thread_id};
+use crate::mailbox::Message;
+use crate::park::Why;
 use crate::sys;
 
 /// A coroutine that waits for its turn to send, maybe on another loop than the one that sends now.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socketserver
 import time
+from typing import Any
 
 import pytest
 from support import PATIENCE, connect, in_thread, receive
@@ -80,18 +82,38 @@ def test_handle_request_with_a_timeout_of_zero_looks_once() -> None:
 
 def test_handle_request_times_out_while_all_places_are_taken() -> None:
     class Full(Timed):
-        concurrency = 1
+        concurrency = 2
         timeout = 0.05
         shutdown_timeout = 0
 
-    with Full(HERE, Once) as server, connect(server.server_address) as silent, connect(server.server_address):
+    with Full(HERE, Once) as server, contextlib.ExitStack() as clients:
+        silent = [clients.enter_context(connect(server.server_address)) for _ in range(3)]
+        server.handle_request()
         server.handle_request()
         start = time.monotonic()
         server.handle_request()
         assert time.monotonic() - start >= 0.05
         assert server.timeouts == 1
-        silent.sendall(b"x")
-        assert silent.getpeername() == server.server_address
+        silent[0].sendall(b"x")
+        assert silent[0].getpeername() == server.server_address
+
+
+def test_handle_request_of_a_serial_server_returns_when_the_request_has_ended() -> None:
+    ended: list[bool] = []
+
+    class Serial(Timed):
+        concurrency = 1
+        timeout = PATIENCE
+
+        def shutdown_request(self, request: Any) -> None:
+            super().shutdown_request(request)
+            ended.append(True)
+
+    with Serial(HERE, Once) as server:
+        for count in (1, 2):
+            with in_thread(hello, server.server_address):
+                server.handle_request()
+                assert len(ended) == count
 
 
 def test_handle_request_works_after_a_shutdown_that_stopped_nothing() -> None:

@@ -158,7 +158,7 @@ def test_output_written_before_a_fork_is_sent_once_by_the_parent() -> None:
             self.wfile.write(b"parent.")
 
     with serving(fastsock.LoopTCPServer(HERE, Fork)) as address:
-        assert ask(address, b"") == b"child. written before. parent."
+        assert ask(address, b"") == b"written before. child. parent."
 
 
 def test_a_child_that_returns_from_the_handler_ends_with_an_error_and_not_in_the_parents_loop() -> None:
