@@ -36,11 +36,17 @@ impl<'fd, C> Reactor<'fd, C> {
                     state.flags.take(Flags::CONNECTING);
                     state.flags.set(Flags::CONNECTED.and(Flags::UNTRIED));
                     state.refresh();
+                    // The deadline that comes first now may be before the one for connecting.
+                    state.armed = Time::NEVER;
                 }
                 Err(error) => {
                     state.failure.get_or_insert(error);
                 }
             }
+            return self.settle(token, context, turn, after);
+        }
+        if state.flags.has(Flags::CONNECTED) {
+            // That comes first. What else there is to tell is reported again.
             return self.settle(token, context, turn, after);
         }
         if event.is_writable() {

@@ -67,11 +67,11 @@ impl<'fd, C> Stream<'_, 'fd, C> {
         self.change(|state| state.flags.set(Flags::PAUSED));
     }
 
-    /// Reads again.
+    /// Reads again. The time-outs for reading and for idling begin anew.
     pub fn resume(&mut self) {
         self.change(|state| {
-            if state.flags.take(Flags::PAUSED) {
-                state.refresh();
+            if state.flags.take(Flags::PAUSED) && !state.flags.has(Flags::CONNECTING) {
+                state.last_read = Time::now();
             }
         });
     }
@@ -126,7 +126,7 @@ impl<'fd, C> Stream<'_, 'fd, C> {
     pub fn set_options(&mut self, options: &StreamOptions) {
         let options = Rc::new(options.clone());
         self.change(|state| {
-            if !state.keeps_time() {
+            if !state.keeps_time() && !state.flags.has(Flags::CONNECTING) {
                 state.refresh();
             }
             state.options = options;

@@ -100,13 +100,14 @@ impl<'fd, C> Reactor<'fd, C> {
                 count += self.tell_or_close(token, StreamEvent::Stopping, context, turn, after);
                 continue;
             }
-            if state.flags.has(Flags::SHUTTING) && state.queue.is_none() && !state.flags.has(Flags::CONNECTING) {
+            if state.flags.has(Flags::SHUTTING) && state.queue.is_none() {
                 let closing = state.flags.has(Flags::CLOSING);
-                if closing && (state.flags.has(Flags::ENDED) || state.options.close.is_zero()) {
-                    // Nothing is left to read, which closing could take for a reason to reset the connection.
+                let connecting = state.flags.has(Flags::CONNECTING);
+                if closing && (connecting || state.flags.has(Flags::ENDED) || state.options.close.is_zero()) {
+                    // Nothing is left to read that closing could take for a reason to reset the connection.
                     return count + self.finish(token, Ok(()), context, turn, after);
                 }
-                if !state.flags.has(Flags::SHUT) {
+                if !connecting && !state.flags.has(Flags::SHUT) {
                     state.flags.set(Flags::SHUT);
                     // It fails when the peer is gone already, which reading or closing will tell.
                     let _ = state.socket.shutdown(Shutdown::Write);

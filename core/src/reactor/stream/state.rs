@@ -93,8 +93,9 @@ pub(super) struct State<'fd, C> {
     /// One for all time-outs, set when there is one, and moved late.
     pub(super) timer: Option<Token>,
     pub(super) armed: Time,
+    /// When something was last received, or reading began again; or when connecting began.
     pub(super) last_read: Time,
-    /// When the kernel last took something, or what waits began to wait; or when connecting or lingering began.
+    /// When the kernel last took something, or what waits began to wait; or when closing or lingering began.
     pub(super) last_write: Time,
 }
 
@@ -137,7 +138,7 @@ impl<C> State<'_, C> {
     pub(super) fn close(&mut self) {
         if !self.flags.has(Flags::CLOSING) {
             self.flags.set(Flags::CLOSING.and(Flags::SHUTTING));
-            self.refresh();
+            self.last_write = Time::now();
         }
     }
 
@@ -145,7 +146,9 @@ impl<C> State<'_, C> {
     pub(super) fn deadline(&self) -> Option<(Time, Deadline)> {
         let options = &*self.options;
         if self.flags.has(Flags::CONNECTING) {
-            return options.connect.map(|longest| (self.last_write + longest, Deadline::Connect));
+            let connect = options.connect.map(|longest| (self.last_read + longest, Deadline::Connect));
+            let close = self.flags.has(Flags::CLOSING).then(|| (self.last_write + options.close, Deadline::Close));
+            return connect.into_iter().chain(close).min_by_key(|(time, _)| *time);
         }
         if self.flags.has(Flags::LINGERING) {
             return Some((self.last_write + options.close, Deadline::Close));
