@@ -13,6 +13,22 @@ use crate::error;
 /// | `Select` | yes | yes | no | no | O(highest descriptor) |
 ///
 /// A mode that a backend does not have is refused with `EOPNOTSUPP`, never silently made something else.
+///
+/// ```
+/// use fastsock::{Backend, Interest, Poller, Trigger};
+/// use std::os::fd::AsFd;
+/// # fn main() -> std::io::Result<()> {
+/// let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+/// for &backend in Backend::ALL {
+///     let mut poller = Poller::with_backend(backend)?;
+///     match poller.add(here.as_fd(), Interest::READABLE, Trigger::Edge) {
+///         Ok(_) => assert!(backend.has_edge()),
+///         Err(error) => assert_eq!(fastsock::errno(&error), libc::EOPNOTSUPP),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
@@ -34,6 +50,17 @@ impl Backend {
 
     /// The one named by the environment variable `FASTSOCK_BACKEND` (`epoll`, `poll` or `select`), else the best.
     ///
+    /// ```
+    /// use fastsock::{Backend, Poller};
+    /// # fn main() -> std::io::Result<()> {
+    /// # if std::env::var_os("FASTSOCK_BACKEND").is_none() {
+    /// assert_eq!(Backend::from_env()?, Backend::ALL[0]); // The variable is not set here.
+    /// # }
+    /// assert_eq!(Poller::new()?.backend(), Backend::from_env()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EINVAL` when the variable holds another word.
     pub fn from_env() -> io::Result<Backend> {
@@ -45,11 +72,28 @@ impl Backend {
     }
 
     /// Whether [`Trigger::Edge`](crate::Trigger::Edge) and exclusive watching work on it.
+    ///
+    /// ```
+    /// use fastsock::Backend;
+    /// assert!(Backend::Epoll.has_edge());
+    /// assert!(!Backend::Poll.has_edge() && !Backend::Select.has_edge());
+    /// ```
     pub fn has_edge(self) -> bool {
         self == Backend::Epoll
     }
 
     /// `epoll`, `poll` or `select`.
+    ///
+    /// ```
+    /// use fastsock::Backend;
+    /// # fn main() -> std::io::Result<()> {
+    /// for &backend in Backend::ALL {
+    ///     assert_eq!(backend.name().parse::<Backend>()?, backend);
+    /// }
+    /// assert_eq!(Backend::Select.name(), "select");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Backend::Epoll => "epoll",

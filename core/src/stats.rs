@@ -1,6 +1,20 @@
 use std::time::Duration;
 
 /// Plain counters of a poller or reactor, from its beginning. Read any time; they never go back.
+///
+/// ```
+/// use fastsock::{Interest, Poller, Stats, Trigger};
+/// use std::os::fd::AsFd;
+/// # fn main() -> std::io::Result<()> {
+/// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+/// let mut poller = Poller::new()?;
+/// poller.add(here.as_fd(), Interest::WRITABLE, Trigger::Level)?;
+/// poller.wait(&mut Vec::new(), None)?;
+/// let Stats { turns, events, stale_events, .. } = poller.stats();
+/// assert_eq!((turns, events, stale_events), (1, 1, 0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

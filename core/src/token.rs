@@ -6,6 +6,20 @@ use std::num::NonZeroU64;
 /// Never 0 and never used twice: when what it names is removed, its slot moves to the next generation, and a slot
 /// whose generations are used up is retired. So a token kept too long is recognised as stale and can never reach
 /// what came after it. Sources, timers, wakers, signals and servers draw from separate ranges of slots.
+///
+/// ```
+/// use fastsock::{Interest, Poller, Token, Trigger};
+/// use std::os::fd::AsFd;
+/// # fn main() -> std::io::Result<()> {
+/// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+/// let mut poller = Poller::new()?;
+/// let old: Token = poller.add(here.as_fd(), Interest::READABLE, Trigger::Level)?;
+/// poller.remove(old);
+/// let new = poller.add(here.as_fd(), Interest::READABLE, Trigger::Level)?;
+/// assert!(old != new && !poller.contains(old)); // The same descriptor, the same place, another name.
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(transparent)]
 pub struct Token(NonZeroU64);
@@ -32,11 +46,30 @@ impl Token {
     }
 
     /// As a number, for user data in C and in the kernel.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue, Token};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut queue = TimerQueue::new();
+    /// let token = queue.insert(Time::now(), "due")?;
+    /// let user_data: u64 = token.to_bits();
+    /// assert_eq!(Token::from_bits(user_data), Some(token));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn to_bits(self) -> u64 {
         self.0.get()
     }
 
     /// Back from [`to_bits`](Self::to_bits); `None` for 0. A made-up number is a stale token, not a danger.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue, Token};
+    /// assert_eq!(Token::from_bits(0), None);
+    /// let made_up = Token::from_bits(12_345).unwrap();
+    /// let mut queue = TimerQueue::<&str>::new();
+    /// assert_eq!(fastsock::errno(&queue.rearm(made_up, Time::now()).unwrap_err()), libc::ENOENT);
+    /// ```
     pub const fn from_bits(bits: u64) -> Option<Token> {
         match NonZeroU64::new(bits) {
             Some(bits) => Some(Token(bits)),
@@ -57,20 +90,53 @@ impl Token {
     }
 
     /// Whether this token's form is that of a timer.
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let token = reactor.timer(Duration::from_secs(1), |_, _, _, _| {})?;
+    /// assert!(token.is_timer() && !token.is_source());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn is_timer(self) -> bool {
         self.is(Kind::Timer)
     }
 
-    pub(crate) const fn is_server(self) -> bool {
+    /// Whether this token's form is that of a server.
+    pub const fn is_server(self) -> bool {
         self.is(Kind::Server)
     }
 
     /// Whether this token's form is that of a source (a stream is one, too).
+    ///
+    /// ```
+    /// use fastsock::{Interest, Reactor, Trigger};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let token = reactor.add(here, Interest::READABLE, Trigger::Level, |_, _, _, _| {})?;
+    /// assert!(token.is_source() && !token.is_timer());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn is_source(self) -> bool {
         self.is(Kind::Source)
     }
 
     /// Whether this token's form is that of a signal.
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let token = reactor.signal(libc::SIGHUP, |_, _, _, _| {})?;
+    /// assert!(token.is_signal() && !token.is_timer());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn is_signal(self) -> bool {
         self.is(Kind::Signal)
     }

@@ -67,6 +67,19 @@ impl Shared {
 /// eventfd(2) is made and one wake-up is seen; a wake-up before the wait makes the wait return at once. What was
 /// written to memory before `wake` is visible to the loop after it. In a child after fork(2) it wakes the parent's loop
 /// until the child has called `reinit`, and then the child's.
+///
+/// ```
+/// use fastsock::{Poller, Waker};
+/// # fn main() -> std::io::Result<()> {
+/// let mut poller = Poller::new()?;
+/// let waker: Waker = poller.waker()?;
+/// let thread = std::thread::spawn(move || waker.wake());
+/// assert_eq!(poller.wait(&mut Vec::new(), None)?, 0); // Until the other thread wakes it.
+/// assert!(poller.take_woken());
+/// # thread.join().unwrap()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Waker {
     shared: Arc<Shared>,
@@ -89,6 +102,21 @@ impl Waker {
     }
 
     /// Makes the wait return.
+    ///
+    /// ```
+    /// use fastsock::Poller;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut poller = Poller::new()?;
+    /// let waker = poller.waker()?;
+    /// waker.wake()?;
+    /// waker.wake()?; // One wake-up, however often.
+    /// poller.wait(&mut Vec::new(), None)?;
+    /// assert_eq!(poller.stats().wakeups, 1);
+    /// drop(poller);
+    /// assert_eq!(fastsock::errno(&waker.wake().unwrap_err()), libc::ESHUTDOWN);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `ESHUTDOWN`: the poller has been dropped.

@@ -33,8 +33,8 @@ struct Source {
 ///
 /// | operation | cost |
 /// |---|---|
-/// | `add`, `modify`, `remove`, `rearm` | O(1), one system call |
-/// | `wait` | one system call, O(ready) with epoll |
+/// | `add`, `modify`, `remove`, `rearm` | O(1); one system call with epoll, with poll and select one for `add` |
+/// | `wait` | one system call; O(ready) with epoll, O(watched) with poll, O(highest descriptor) with select |
 ///
 /// ```
 /// use fastsock::{Interest, Poller, Trigger};
@@ -69,6 +69,15 @@ pub struct Poller<'fd> {
 impl<'fd> Poller<'fd> {
     /// A poller on the backend that [`Backend::from_env`] names.
     ///
+    /// ```
+    /// use fastsock::Poller;
+    /// # fn main() -> std::io::Result<()> {
+    /// let poller = Poller::new()?;
+    /// assert!(poller.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EMFILE`, `ENFILE` or `ENOMEM` from epoll_create1(2); `EINVAL` for an unknown word in `FASTSOCK_BACKEND`.
     pub fn new() -> io::Result<Poller<'fd>> {
@@ -76,6 +85,16 @@ impl<'fd> Poller<'fd> {
     }
 
     /// A poller on this backend.
+    ///
+    /// ```
+    /// use fastsock::{Backend, Poller};
+    /// # fn main() -> std::io::Result<()> {
+    /// for &backend in Backend::ALL {
+    ///     assert_eq!(Poller::with_backend(backend)?.backend(), backend);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`new`](Self::new); `EOPNOTSUPP` for epoll where there is none.
@@ -95,22 +114,64 @@ impl<'fd> Poller<'fd> {
     }
 
     /// Which backend it waits with.
+    ///
+    /// ```
+    /// use fastsock::{Backend, Poller};
+    /// # fn main() -> std::io::Result<()> {
+    /// let poller = Poller::with_backend(Backend::Poll)?;
+    /// assert_eq!(poller.backend(), Backend::Poll);
+    /// assert!(!poller.backend().has_edge());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn backend(&self) -> Backend {
         self.selector.backend()
     }
 
     /// Watches a descriptor for as long as it is borrowed.
     ///
+    /// ```
+    /// use fastsock::{Interest, Poller, Trigger};
+    /// use std::os::fd::AsFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut poller = Poller::new()?;
+    /// let token = poller.add(here.as_fd(), Interest::READABLE, Trigger::Level)?;
+    /// assert!(poller.contains(token));
+    /// let error = poller.add(here.as_fd(), Interest::WRITABLE, Trigger::Level).unwrap_err();
+    /// assert_eq!(fastsock::errno(&error), libc::EEXIST);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EEXIST`: it is watched already (use [`modify`](Self::modify)). `EPERM`: a regular file or directory, which is
-    /// always ready (epoll alone refuses devices like /dev/null as well). `EOPNOTSUPP`: the backend has no such trigger. `EINVAL`: exclusive one-shot. Also those of
-    /// epoll_ctl(2).
+    /// always ready (epoll alone refuses devices like /dev/null as well). `EOPNOTSUPP`: the backend has no such
+    /// trigger. `EINVAL`: exclusive one-shot, or exclusive with `PRIORITY`. `ECHILD`: see [`reinit`](Self::reinit).
+    /// `ENOSPC`, `ENOMEM` and the like: epoll_ctl(2).
     pub fn add(&mut self, fd: BorrowedFd<'fd>, interest: Interest, mode: impl Into<Mode>) -> io::Result<Token> {
         // SAFETY: the borrow keeps the descriptor open for as long as this poller can be used.
         unsafe { self.add_raw(fd.as_raw_fd(), interest, mode) }
     }
 
     /// Watches a descriptor by its number.
+    ///
+    /// ```
+    /// use fastsock::{Interest, Poller, Trigger};
+    /// use std::os::fd::AsRawFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (here, there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut poller = Poller::new()?;
+    /// // SAFETY: removed before `here` is closed.
+    /// let token = unsafe { poller.add_raw(here.as_raw_fd(), Interest::READABLE, Trigger::Level) }?;
+    /// drop(there);
+    /// let mut events = Vec::new();
+    /// assert_eq!(poller.wait(&mut events, None)?, 1);
+    /// assert!(poller.remove(token));
+    /// drop(here);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Safety
     /// The descriptor stays open until [`remove`](Self::remove) is called with the token, or until the poller is
@@ -183,9 +244,25 @@ impl<'fd> Poller<'fd> {
 
     /// Changes interest, trigger or both. An edge or one-shot source that is ready now fires (again).
     ///
+    /// ```
+    /// use fastsock::{Interest, Poller, Trigger};
+    /// use std::os::fd::AsFd;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut poller = Poller::new()?;
+    /// let token = poller.add(here.as_fd(), Interest::READABLE, Trigger::Level)?;
+    /// let mut events = Vec::new();
+    /// assert_eq!(poller.wait(&mut events, Some(Duration::ZERO))?, 0);
+    /// poller.modify(token, Interest::READABLE | Interest::WRITABLE, Trigger::Level)?; // There is something to write.
+    /// assert_eq!(poller.wait(&mut events, None)?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
-    /// `ENOENT`: stale token. `EBADF`: the descriptor was closed while it was registered. `EOPNOTSUPP`, `EINVAL` as
-    /// [`add`](Self::add).
+    /// `ENOENT`: stale token. `EBADF`: the descriptor was closed while it was registered. `EOPNOTSUPP`, `EINVAL`,
+    /// `ECHILD` as [`add`](Self::add).
     pub fn modify(&mut self, token: Token, interest: Interest, mode: impl Into<Mode>) -> io::Result<()> {
         self.same_process()?;
         let mode = mode.into().with_interest(interest);
@@ -246,8 +323,25 @@ impl<'fd> Poller<'fd> {
     /// Lets an edge or one-shot source fire again if it is still ready: for whoever stops before `EWOULDBLOCK`.
     /// Nothing changes for a level source.
     ///
+    /// ```
+    /// use fastsock::{Interest, Poller, Trigger};
+    /// use std::os::fd::AsFd;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut poller = Poller::new()?;
+    /// let token = poller.add(here.as_fd(), Interest::WRITABLE, Trigger::OneShot)?;
+    /// let mut events = Vec::new();
+    /// assert_eq!(poller.wait(&mut events, None)?, 1);
+    /// assert_eq!(poller.wait(&mut events, Some(Duration::ZERO))?, 0); // It has had its one shot.
+    /// poller.rearm(token)?;
+    /// assert_eq!(poller.wait(&mut events, None)?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
-    /// `ENOENT`: stale token.
+    /// As [`modify`](Self::modify).
     pub fn rearm(&mut self, token: Token) -> io::Result<()> {
         let source = self.sources.get(token).ok_or_else(error::stale)?;
         match source.mode.trigger() {
@@ -258,6 +352,21 @@ impl<'fd> Poller<'fd> {
 
     /// Stops watching. No event of this token comes after this, not even one that was ready. Idempotent: `false`
     /// when the token was stale.
+    ///
+    /// ```
+    /// use fastsock::{Interest, Poller, Trigger};
+    /// use std::os::fd::AsFd;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut poller = Poller::new()?;
+    /// let token = poller.add(here.as_fd(), Interest::WRITABLE, Trigger::Level)?;
+    /// assert!(poller.remove(token));
+    /// assert!(!poller.remove(token)); // Stale now.
+    /// assert_eq!(poller.wait(&mut Vec::new(), Some(Duration::ZERO))?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remove(&mut self, token: Token) -> bool {
         let Some(source) = self.sources.remove(token) else { return false };
         self.slots[source.fd as usize] = 0;
@@ -271,17 +380,58 @@ impl<'fd> Poller<'fd> {
     }
 
     /// Whether the token names a source that is watched now.
+    ///
+    /// ```
+    /// use fastsock::{Interest, Poller, Trigger};
+    /// use std::os::fd::AsFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut poller = Poller::new()?;
+    /// let token = poller.add(here.as_fd(), Interest::NONE, Trigger::Level)?;
+    /// assert!(poller.contains(token));
+    /// poller.remove(token);
+    /// assert!(!poller.contains(token));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[inline]
     pub fn contains(&self, token: Token) -> bool {
         self.sources.contains(token)
     }
 
     /// How many sources are registered.
+    ///
+    /// ```
+    /// use fastsock::{Interest, Poller, Trigger};
+    /// use std::os::fd::AsFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut poller = Poller::new()?;
+    /// poller.waker()?; // Does not count.
+    /// poller.add(here.as_fd(), Interest::READABLE, Trigger::Level)?;
+    /// poller.add(there.as_fd(), Interest::NONE, Trigger::Level)?;
+    /// assert_eq!(poller.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn len(&self) -> usize {
         self.sources.len()
     }
 
     /// Whether no source is registered.
+    ///
+    /// ```
+    /// use fastsock::{Interest, Poller, Trigger};
+    /// use std::os::fd::AsFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut poller = Poller::new()?;
+    /// assert!(poller.is_empty());
+    /// poller.add(here.as_fd(), Interest::READABLE, Trigger::Level)?;
+    /// assert!(!poller.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -289,6 +439,24 @@ impl<'fd> Poller<'fd> {
     /// Waits until a source is ready, the waker is used, or the timeout (nanosecond resolution, never early) is over;
     /// `None` waits without end. Replaces what is in `events`; returns how many there are. 0 is a timeout, a wake-up
     /// ([`take_woken`](Self::take_woken) tells), or an event that turned out to be stale ([`Stats::stale_events`]).
+    ///
+    /// ```
+    /// use fastsock::{Interest, Poller, Trigger};
+    /// use std::io::Write;
+    /// use std::os::fd::AsFd;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, mut there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut poller = Poller::new()?;
+    /// let token = poller.add(here.as_fd(), Interest::READABLE, Trigger::Level)?;
+    /// let mut events = Vec::with_capacity(64); // Used again for every wait.
+    /// assert_eq!(poller.wait(&mut events, Some(Duration::from_millis(1)))?, 0); // Timed out.
+    /// there.write_all(b"hello")?;
+    /// assert_eq!(poller.wait(&mut events, Some(Duration::MAX))?, 1);
+    /// assert_eq!(events[0].token(), token);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EINTR` (`ErrorKind::Interrupted`): a signal came. It is reported, so that a host can run its handlers; call
@@ -298,6 +466,23 @@ impl<'fd> Poller<'fd> {
     }
 
     /// As [`wait`](Self::wait), with at most `limit` events; the others stay for the next wait, in turn.
+    ///
+    /// ```
+    /// use fastsock::{Interest, Poller, Trigger};
+    /// use std::os::fd::AsFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (a, b) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut poller = Poller::new()?;
+    /// poller.add(a.as_fd(), Interest::WRITABLE, Trigger::OneShot)?;
+    /// poller.add(b.as_fd(), Interest::WRITABLE, Trigger::OneShot)?;
+    /// let mut events = Vec::new();
+    /// assert_eq!(poller.wait_at_most(&mut events, 1, None)?, 1);
+    /// let first = events[0].token();
+    /// assert_eq!(poller.wait_at_most(&mut events, 1, None)?, 1);
+    /// assert_ne!(events[0].token(), first); // In turn.
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`wait`](Self::wait); `EINVAL` for a limit of 0.
@@ -360,6 +545,18 @@ impl<'fd> Poller<'fd> {
     }
 
     /// Whether the waker has been used since the last call.
+    ///
+    /// ```
+    /// use fastsock::Poller;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut poller = Poller::new()?;
+    /// poller.waker()?.wake()?;
+    /// assert_eq!(poller.wait(&mut Vec::new(), None)?, 0);
+    /// assert!(poller.take_woken());
+    /// assert!(!poller.take_woken()); // Told once.
+    /// # Ok(())
+    /// # }
+    /// ```
     #[inline]
     pub fn take_woken(&mut self) -> bool {
         std::mem::take(&mut self.woken)
@@ -371,6 +568,20 @@ impl<'fd> Poller<'fd> {
     }
 
     /// A handle by which any thread can end this poller's wait.
+    ///
+    /// ```
+    /// use fastsock::Poller;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut poller = Poller::new()?;
+    /// let waker = poller.waker()?;
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| waker.wake());
+    ///     poller.wait(&mut Vec::new(), None) // Without end, but for the waker.
+    /// })?;
+    /// assert!(poller.take_woken());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EMFILE` and the like from eventfd(2), the first time.
@@ -386,11 +597,34 @@ impl<'fd> Poller<'fd> {
     }
 
     /// The counters.
+    ///
+    /// ```
+    /// use fastsock::Poller;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut poller = Poller::new()?;
+    /// poller.wait(&mut Vec::new(), Some(Duration::ZERO))?;
+    /// assert_eq!((poller.stats().turns, poller.stats().events), (1, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stats(&self) -> Stats {
         self.stats
     }
 
     /// How its waits poll network devices, as the kernel has it now.
+    ///
+    /// ```
+    /// use fastsock::{Backend, BusyPoll, Poller};
+    /// # fn main() -> std::io::Result<()> {
+    /// let poller = Poller::with_backend(Backend::Epoll)?;
+    /// match poller.busy_poll() {
+    ///     Ok(busy) => assert_eq!(busy, BusyPoll::default()),
+    ///     Err(error) => assert!([libc::ENOTTY, libc::EOPNOTSUPP].contains(&fastsock::errno(&error))),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EOPNOTSUPP`: another backend than epoll, or a kernel without busy polling. `ENOTTY`: a kernel older than Linux 6.9.
@@ -403,6 +637,22 @@ impl<'fd> Poller<'fd> {
 
     /// Sets [`busy_poll`](Self::busy_poll), from the next wait on. [`reinit`](Self::reinit) keeps it.
     ///
+    /// ```
+    /// use fastsock::{Backend, BusyPoll, Poller};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut poller = Poller::with_backend(Backend::Epoll)?;
+    /// let busy = BusyPoll { time: Duration::from_micros(20), ..BusyPoll::default() };
+    /// match poller.set_busy_poll(busy) {
+    ///     Ok(()) => assert_eq!(poller.busy_poll()?.time, Duration::from_micros(20)),
+    ///     Err(error) => assert!([libc::ENOTTY, libc::EOPNOTSUPP].contains(&fastsock::errno(&error))),
+    /// }
+    /// let error = poller.set_busy_poll(BusyPoll { time: Duration::MAX, ..busy }).unwrap_err();
+    /// assert_eq!(fastsock::errno(&error), libc::EINVAL);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As there. `EINVAL`: a time beyond 35 minutes. `EPERM`: a budget above 64 without `CAP_NET_ADMIN`.
     pub fn set_busy_poll(&mut self, busy: BusyPoll) -> io::Result<()> {
@@ -414,6 +664,23 @@ impl<'fd> Poller<'fd> {
     }
 
     /// The epoll descriptor, for watching this poller from another one; `None` on the other backends.
+    ///
+    /// ```
+    /// use fastsock::{Backend, Interest, Poller, Trigger};
+    /// use std::os::fd::{AsFd, BorrowedFd};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut inner = Poller::with_backend(Backend::Epoll)?;
+    /// inner.add(here.as_fd(), Interest::WRITABLE, Trigger::Level)?;
+    /// // SAFETY: the inner poller outlives the outer one.
+    /// let fd = unsafe { BorrowedFd::borrow_raw(inner.raw_fd().unwrap()) };
+    /// let mut outer = Poller::new()?;
+    /// outer.add(fd, Interest::READABLE, Trigger::Level)?;
+    /// assert_eq!(outer.wait(&mut Vec::new(), None)?, 1); // Something is ready in the inner one.
+    /// assert_eq!(Poller::with_backend(Backend::Poll)?.raw_fd(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn raw_fd(&self) -> Option<RawFd> {
         self.selector.raw_fd()
     }

@@ -15,6 +15,31 @@ impl Poller<'_> {
     /// before the fork wakes the parent's poller in the parent, and this one in the child. Every source stays
     /// registered under its token; edges that are ready fire once more.
     ///
+    /// ```
+    /// use fastsock::{Interest, Poller, Trigger};
+    /// use std::os::fd::AsFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut poller = Poller::new()?;
+    /// poller.add(here.as_fd(), Interest::WRITABLE, Trigger::Level)?;
+    /// // SAFETY: this process has one thread, and the child leaves by `_exit`.
+    /// match unsafe { libc::fork() } {
+    ///     0 => {
+    ///         let error = poller.wait(&mut Vec::new(), None).unwrap_err();
+    ///         let is_refused = fastsock::errno(&error) == libc::ECHILD;
+    ///         let works = poller.reinit().is_ok() && poller.wait(&mut Vec::new(), None).unwrap_or(0) == 1;
+    ///         unsafe { libc::_exit(if is_refused && works { 0 } else { 1 }) }
+    ///     }
+    ///     child => {
+    ///         let mut status = 0;
+    ///         assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    ///         assert_eq!(status, 0);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`new`](Self::new); then the poller can not be used yet, and `reinit` may be called again.
     pub fn reinit(&mut self) -> io::Result<()> {

@@ -12,6 +12,26 @@ use crate::{Time, error};
 use heap::{Heap, Node};
 
 /// How a timer goes on after it has fired.
+///
+/// ```
+/// use fastsock::{Reactor, Repeat, Time};
+/// use std::time::Duration;
+/// # fn main() -> std::io::Result<()> {
+/// let mut reactor = Reactor::<u64>::new()?;
+/// let start = Time::now();
+/// let every = Repeat::FixedRate(Duration::from_millis(1));
+/// reactor.timer_repeating(start, every, |reactor, periods, _, passed| {
+///     *periods += passed; // 1, and more of them when the loop was late.
+///     if *periods >= 3 {
+///         reactor.stop();
+///     }
+/// })?;
+/// let mut periods = 0;
+/// reactor.run(&mut periods)?;
+/// assert!(periods >= 3 && Time::now() - start >= Duration::from_millis(2));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Repeat {
@@ -97,21 +117,66 @@ pub struct TimerQueue<T> {
 
 impl<T> TimerQueue<T> {
     /// An empty queue; it makes no system call ever.
+    ///
+    /// ```
+    /// use fastsock::TimerQueue;
+    /// let queue = TimerQueue::<String>::new();
+    /// assert!(queue.is_empty() && queue.next_deadline().is_none());
+    /// ```
     pub fn new() -> TimerQueue<T> {
         TimerQueue { heap: Heap::new(), entries: Slab::new(Kind::Timer), order: NonZeroU32::MIN, outdated: 0 }
     }
 
     /// How many values are in the queue, due ones that were not cancelled included.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut queue = TimerQueue::new();
+    /// let token = queue.insert(Time::from_nanos(10), 'a')?;
+    /// queue.insert(Time::from_nanos(20), 'b')?;
+    /// queue.take_due(Time::from_nanos(10), &mut Vec::new());
+    /// assert_eq!(queue.len(), 2);
+    /// queue.cancel(token);
+    /// assert_eq!(queue.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether there is none.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut queue = TimerQueue::new();
+    /// let token = queue.insert(Time::NEVER, 'a')?;
+    /// assert!(!queue.is_empty());
+    /// queue.cancel(token);
+    /// assert!(queue.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Adds a value that is due at `deadline`.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut queue = TimerQueue::new();
+    /// let first = queue.insert(Time::from_nanos(10), 'a')?;
+    /// let second = queue.insert(Time::from_nanos(10), 'b')?;
+    /// let mut due = Vec::new();
+    /// queue.take_due(Time::from_nanos(10), &mut due);
+    /// assert_eq!(due, [first, second]); // Equal deadlines: in the order of their insertion.
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `ENOSPC` at 2^29 timers.
@@ -124,6 +189,17 @@ impl<T> TimerQueue<T> {
     }
 
     /// Takes a value out, whether it was due or not. `None`: stale token.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut queue = TimerQueue::new();
+    /// let token = queue.insert(Time::from_nanos(10), "timeout")?;
+    /// assert_eq!(queue.cancel(token), Some("timeout"));
+    /// assert_eq!(queue.cancel(token), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[inline]
     pub fn cancel(&mut self, token: Token) -> Option<T> {
         let entry = self.entries.remove(token)?;
@@ -134,6 +210,21 @@ impl<T> TimerQueue<T> {
     }
 
     /// Gives a value another deadline; one that was due already is so no more.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut queue = TimerQueue::new();
+    /// let token = queue.insert(Time::from_nanos(10), "timeout")?;
+    /// queue.rearm(token, Time::from_nanos(30))?;
+    /// let mut due = Vec::new();
+    /// queue.take_due(Time::from_nanos(20), &mut due);
+    /// assert!(due.is_empty());
+    /// queue.take_due(Time::from_nanos(30), &mut due);
+    /// assert_eq!(due, [token]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `ENOENT`: stale token.
@@ -161,6 +252,19 @@ impl<T> TimerQueue<T> {
     }
 
     /// The earliest deadline.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut queue = TimerQueue::new();
+    /// queue.insert(Time::from_nanos(20), 'b')?;
+    /// let first = queue.insert(Time::from_nanos(10), 'a')?;
+    /// assert_eq!(queue.next_deadline(), Some(Time::from_nanos(10)));
+    /// queue.cancel(first);
+    /// assert_eq!(queue.next_deadline(), Some(Time::from_nanos(20)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[inline]
     pub fn next_deadline(&self) -> Option<Time> {
         self.heap.first().map(|node| Time::from_nanos(node.deadline()))
@@ -169,6 +273,21 @@ impl<T> TimerQueue<T> {
     /// Appends the tokens of all that is due at `now`, earliest first. Their values stay until [`cancel`](Self::cancel)
     /// or [`rearm`](Self::rearm); whether one is still due is asked by [`is_due`](Self::is_due), for what is done
     /// about one may cancel the next.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut queue = TimerQueue::new();
+    /// let late = queue.insert(Time::from_nanos(20), "late")?;
+    /// let soon = queue.insert(Time::from_nanos(10), "soon")?;
+    /// let mut due = Vec::new();
+    /// queue.take_due(Time::from_nanos(25), &mut due);
+    /// assert_eq!(due, [soon, late]);
+    /// let values: Vec<_> = due.into_iter().filter_map(|token| queue.cancel(token)).collect();
+    /// assert_eq!(values, ["soon", "late"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn take_due(&mut self, now: Time, due: &mut Vec<Token>) {
         while let Some(first) = self.heap.first() {
             if first.deadline() > now.as_nanos() {
@@ -184,11 +303,36 @@ impl<T> TimerQueue<T> {
     }
 
     /// Whether this timer came out of [`take_due`](Self::take_due) and has been neither cancelled nor re-armed since.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut queue = TimerQueue::new();
+    /// let tokens = [queue.insert(Time::from_nanos(10), 'a')?, queue.insert(Time::from_nanos(10), 'b')?];
+    /// queue.take_due(Time::from_nanos(10), &mut Vec::new());
+    /// assert!(queue.is_due(tokens[0]) && queue.is_due(tokens[1]));
+    /// queue.rearm(tokens[1], Time::from_nanos(90))?; // What was done about the first puts the second off.
+    /// assert!(!queue.is_due(tokens[1]));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_due(&self, token: Token) -> bool {
         self.entries.get(token).is_some_and(|entry| entry.node.is_none())
     }
 
     /// Whether the token names a timer of this queue.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut queue = TimerQueue::new();
+    /// let token = queue.insert(Time::NEVER, ())?;
+    /// assert!(queue.contains(token));
+    /// queue.cancel(token);
+    /// assert!(!queue.contains(token));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn contains(&self, token: Token) -> bool {
         self.entries.contains(token)
     }
@@ -199,6 +343,18 @@ impl<T> TimerQueue<T> {
     }
 
     /// The value of a timer.
+    ///
+    /// ```
+    /// use fastsock::{Time, TimerQueue};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut queue = TimerQueue::new();
+    /// let token = queue.insert(Time::NEVER, vec!["tried once"])?;
+    /// queue.get_mut(token).unwrap().push("tried again");
+    /// assert_eq!(queue.cancel(token).unwrap().len(), 2);
+    /// assert!(queue.get_mut(token).is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_mut(&mut self, token: Token) -> Option<&mut T> {
         self.entries.get_mut(token).map(|entry| &mut entry.value)
     }
