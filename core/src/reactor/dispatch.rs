@@ -20,6 +20,21 @@ impl<'fd, C> Reactor<'fd, C> {
     /// A callback may even put another reactor in this one's place (`mem::replace`): the dispatch ends there, and each of
     /// the two goes on with its next.
     ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// reactor.timer(Duration::ZERO, |_, calls, _, _| *calls += 1)?;
+    /// reactor.timer(Duration::ZERO, |_, calls, _, _| *calls += 1)?;
+    /// reactor.wait(None)?;
+    /// let mut calls = 0;
+    /// assert_eq!(reactor.dispatch(&mut calls)?, 2);
+    /// assert_eq!((calls, reactor.dispatch(&mut calls)?), (2, 0)); // It never blocks.
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EBUSY`: called inside a callback.
     pub fn dispatch(&mut self, context: &mut C) -> io::Result<usize> {
@@ -28,6 +43,21 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// As [`dispatch`](Self::dispatch), with something to do after each callback, when what that has removed is
     /// dropped and before the next one is chosen. It may do all that a callback may.
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<Vec<&str>>::new()?;
+    /// reactor.timer(Duration::ZERO, |_, log, _, _| log.push("one"))?;
+    /// reactor.timer(Duration::ZERO, |_, log, _, _| log.push("two"))?;
+    /// reactor.wait(None)?;
+    /// let mut log = Vec::new();
+    /// reactor.dispatch_and(&mut log, |_, log| log.push("flushed"))?;
+    /// assert_eq!(log, ["one", "flushed", "two", "flushed"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`dispatch`](Self::dispatch).

@@ -22,6 +22,19 @@ pub(super) struct Embedded {
 impl<'fd, C> Reactor<'fd, C> {
     /// When the next timer is due: how long a host with a wait of its own may sleep. A time in the past: something that
     /// was harvested, or is due, waits for [`dispatch`](Self::dispatch) already. `None`: no timer is set.
+    ///
+    /// ```
+    /// use fastsock::{Reactor, Time};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// assert_eq!(reactor.next_deadline(), None);
+    /// reactor.timer(Duration::from_secs(60), |_, _, _, _| {})?;
+    /// let left = Time::now().until(reactor.next_deadline().unwrap()); // So long the host may sleep.
+    /// assert!(left > Duration::from_secs(50) && left <= Duration::from_secs(60));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn next_deadline(&self) -> Option<Time> {
         if self.has_left_over() { Some(Time::from_nanos(0)) } else { self.next_due() }
     }

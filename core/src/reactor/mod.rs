@@ -51,9 +51,9 @@ use wakers::Notify;
 ///
 /// | operation | cost |
 /// |---|---|
-/// | `add`, `modify`, `remove`, `rearm` | O(1), one system call |
-/// | timers | see [`TimerQueue`] |
-/// | `wait` | one system call |
+/// | `add`, `modify`, `remove`, `rearm` | O(1), and an allocation for `add`; system calls as [`Poller`] |
+/// | timers | see [`TimerQueue`]; no system call |
+/// | `wait` | as [`Poller`] |
 /// | dispatch of an event | O(1), no allocation |
 ///
 /// An echo server:
@@ -145,6 +145,16 @@ impl<'fd, C> Called<'fd, C> {
 impl<'fd, C> Reactor<'fd, C> {
     /// A reactor on the backend that [`Backend::from_env`] names.
     ///
+    /// ```
+    /// use fastsock::{Backend, Reactor};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<Vec<u8>>::new()?; // Every callback will get a `&mut Vec<u8>`.
+    /// assert_eq!(reactor.backend(), Backend::from_env()?);
+    /// reactor.run(&mut Vec::new())?; // Returns at once: nothing could ever call back.
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Poller::new`].
     pub fn new() -> io::Result<Reactor<'fd, C>> {
@@ -152,6 +162,16 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// A reactor on this backend.
+    ///
+    /// ```
+    /// use fastsock::{Backend, Reactor};
+    /// # fn main() -> std::io::Result<()> {
+    /// for &backend in Backend::ALL {
+    ///     assert_eq!(Reactor::<()>::with_backend(backend)?.backend(), backend);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Poller::with_backend`].
@@ -180,17 +200,52 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// Which backend it waits with.
+    ///
+    /// ```
+    /// use fastsock::{Backend, Reactor, Trigger};
+    /// # fn main() -> std::io::Result<()> {
+    /// let reactor = Reactor::<()>::with_backend(Backend::Select)?;
+    /// let trigger = if reactor.backend().has_edge() { Trigger::Edge } else { Trigger::Level };
+    /// assert_eq!(trigger, Trigger::Level);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn backend(&self) -> Backend {
         self.poller.backend()
     }
 
     /// The epoll descriptor, for watching this reactor from another loop; `None` on the other backends. Timers do not
     /// show in it, unless [`embed`](Self::embed) was called.
+    ///
+    /// ```
+    /// use fastsock::{Backend, Interest, Poller, Reactor, Trigger};
+    /// use std::os::fd::BorrowedFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut reactor = Reactor::<()>::with_backend(Backend::Epoll)?;
+    /// reactor.add(here, Interest::WRITABLE, Trigger::Level, |_, _, _, _| {})?;
+    /// // SAFETY: the reactor outlives the poller.
+    /// let fd = unsafe { BorrowedFd::borrow_raw(reactor.raw_fd().unwrap()) };
+    /// let mut outer = Poller::new()?;
+    /// outer.add(fd, Interest::READABLE, Trigger::Level)?;
+    /// assert_eq!(outer.wait(&mut Vec::new(), None)?, 1); // Something is ready in the reactor.
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn raw_fd(&self) -> Option<RawFd> {
         self.poller.raw_fd()
     }
 
     /// How its waits poll network devices; see [`Poller::busy_poll`].
+    ///
+    /// ```
+    /// use fastsock::{Backend, Reactor};
+    /// # fn main() -> std::io::Result<()> {
+    /// let reactor = Reactor::<()>::with_backend(Backend::Poll)?;
+    /// assert_eq!(fastsock::errno(&reactor.busy_poll().unwrap_err()), libc::EOPNOTSUPP);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As there.
@@ -200,6 +255,20 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// Sets [`busy_poll`](Self::busy_poll); see [`Poller::set_busy_poll`].
     ///
+    /// ```
+    /// use fastsock::{Backend, BusyPoll, Reactor};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::with_backend(Backend::Epoll)?;
+    /// let busy = BusyPoll { time: Duration::from_micros(50), ..BusyPoll::default() };
+    /// match reactor.set_busy_poll(busy) {
+    ///     Ok(()) => assert_eq!(reactor.busy_poll()?, busy),
+    ///     Err(error) => assert!([libc::ENOTTY, libc::EOPNOTSUPP].contains(&fastsock::errno(&error))),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As there.
     pub fn set_busy_poll(&mut self, busy: BusyPoll) -> io::Result<()> {
@@ -207,6 +276,19 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// Whether the token names a source, stream, server, timer, waker or signal of this reactor.
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let token = reactor.timer(Duration::ZERO, |_, _, _, _| {})?;
+    /// assert!(reactor.contains(token));
+    /// reactor.turn(&mut (), None)?;
+    /// assert!(!reactor.contains(token)); // It has fired.
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn contains(&self, token: Token) -> bool {
         self.poller.contains(token)
             || self.timers.contains(token)
@@ -216,6 +298,19 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// Whether nothing is registered that could ever call back.
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let token = reactor.timer(Duration::from_secs(60), |_, _, _, _| {})?;
+    /// assert!(!reactor.is_empty());
+    /// reactor.remove(token);
+    /// assert!(reactor.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_empty(&self) -> bool {
         let registered = self.poller.len() + self.timers.len() + self.notifies.len() + self.signals.len();
         registered == usize::from(self.embedded.is_some()) && self.jobs.is_empty() && !self.streams.has_noted()
@@ -225,6 +320,20 @@ impl<'fd, C> Reactor<'fd, C> {
     /// events harvested; timers that are due and wakers that were used come on top. What an earlier wait harvested
     /// and nobody dispatched makes it return at once, without a look at the kernel's set.
     ///
+    /// ```
+    /// use fastsock::{Interest, Reactor, Trigger};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// reactor.add(here, Interest::WRITABLE, Trigger::Level, |_, calls, _, _| *calls += 1)?;
+    /// assert_eq!(reactor.wait(None)?, 1); // Without the interpreter's lock, say.
+    /// let mut calls = 0;
+    /// reactor.dispatch(&mut calls)?; // With it.
+    /// assert_eq!(calls, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EINTR`: a signal came; see to it and wait again. `EBUSY`: called inside a callback. `ECHILD`: see
     /// [`reinit`](Self::reinit).
@@ -233,6 +342,20 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// As [`wait`](Self::wait), harvesting at most `limit` events.
+    ///
+    /// ```
+    /// use fastsock::{Interest, Reactor, Trigger};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (a, b) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// reactor.add(a, Interest::WRITABLE, Trigger::Level, |_, calls, _, _| *calls += 1)?;
+    /// reactor.add(b, Interest::WRITABLE, Trigger::Level, |_, calls, _, _| *calls += 1)?;
+    /// assert_eq!(reactor.wait_at_most(1, None)?, 1);
+    /// let mut calls = 0;
+    /// assert_eq!(reactor.dispatch(&mut calls)?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`wait`](Self::wait); `EINVAL` for a limit of 0.
@@ -261,6 +384,21 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// One `wait` and one `dispatch`. Returns the number of callbacks called.
     ///
+    /// ```
+    /// use fastsock::{Interest, Reactor, Trigger};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// reactor.add(here, Interest::WRITABLE, Trigger::OneShot, |_, calls, _, _| *calls += 1)?;
+    /// let mut calls = 0;
+    /// assert_eq!(reactor.turn(&mut calls, None)?, 1);
+    /// assert_eq!(reactor.turn(&mut calls, Some(Duration::ZERO))?, 0); // Nothing is ready: timed out.
+    /// assert_eq!(calls, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Those of [`wait`](Self::wait).
     pub fn turn(&mut self, context: &mut C, timeout: Option<Duration>) -> io::Result<usize> {
@@ -270,6 +408,20 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// Turns until [`stop`](Self::stop) is called or nothing is registered any more. A `stop` from before makes it
     /// return at once, whether it came from a callback of a [`turn`](Self::turn) or from outside.
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<Vec<&str>>::new()?;
+    /// reactor.timer(Duration::from_millis(2), |_, log, _, _| log.push("second"))?;
+    /// reactor.timer(Duration::from_millis(1), |_, log, _, _| log.push("first"))?;
+    /// let mut log = Vec::new();
+    /// reactor.run(&mut log)?; // Until both have fired, and nothing is left.
+    /// assert_eq!(log, ["first", "second"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EBUSY`: called inside a callback. `ECHILD`: see [`reinit`](Self::reinit). Interrupted waits are taken up again.
@@ -290,17 +442,72 @@ impl<'fd, C> Reactor<'fd, C> {
     /// Makes [`run`](Self::run) return after the callback that is running, or at once the next time it is called; and
     /// makes a [`dispatch`](Self::dispatch) end after the callback that is running. What was harvested and not yet
     /// dispatched waits for the next `run` or `dispatch`.
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// reactor.timer(Duration::ZERO, |reactor, _, _, _| reactor.stop())?;
+    /// let never = reactor.timer(Duration::from_secs(3600), |_, _, _, _| unreachable!())?;
+    /// reactor.run(&mut ())?;
+    /// assert!(reactor.contains(never)); // It is there still, for another `run`.
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop(&mut self) {
         self.stopped = true;
     }
 
     /// Whether [`stop`](Self::stop) was called and neither `run` nor `dispatch` since: for a host with a loop of its own.
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// reactor.timer(Duration::ZERO, |reactor, turns, _, _| {
+    ///     *turns += 1;
+    ///     reactor.stop();
+    /// })?;
+    /// let mut turns = 0;
+    /// while !reactor.is_stopped() {
+    ///     reactor.turn(&mut turns, None)?;
+    /// }
+    /// assert_eq!(turns, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_stopped(&self) -> bool {
         self.stopped
     }
 
     /// After fork(2), in the child: makes the kernel's set anew, and from then on gets the signals of this process; see
     /// [`Poller::reinit`].
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<bool>::new()?;
+    /// reactor.timer(Duration::ZERO, |_, fired, _, _| *fired = true)?;
+    /// // SAFETY: this process has one thread, and the child leaves by `_exit`.
+    /// match unsafe { libc::fork() } {
+    ///     0 => {
+    ///         let mut fired = false;
+    ///         let is_refused = reactor.run(&mut fired).is_err(); // It is the parent's.
+    ///         let works = reactor.reinit().is_ok() && reactor.run(&mut fired).is_ok();
+    ///         unsafe { libc::_exit(if is_refused && works && fired { 0 } else { 1 }) }
+    ///     }
+    ///     child => {
+    ///         let mut status = 0;
+    ///         assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    ///         assert_eq!(status, 0);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Poller::reinit`].
@@ -311,6 +518,20 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// The counters.
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// reactor.timer(Duration::ZERO, |_, _, _, _| {})?;
+    /// reactor.run(&mut ())?;
+    /// let stats = reactor.stats();
+    /// assert_eq!((stats.timers_fired, stats.events), (1, 0));
+    /// assert!(stats.turns >= 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stats(&self) -> Stats {
         Stats {
             timers_fired: self.timers_fired,

@@ -13,6 +13,19 @@ use crate::{Event, Interest, Mode, Token, Trigger, error};
 const RESUME_AGAIN: Duration = Duration::from_millis(100);
 
 /// A registration that failed, with the source that was not taken.
+///
+/// ```
+/// use fastsock::{AddError, Interest, Reactor, Trigger};
+/// # fn main() -> std::io::Result<()> {
+/// let mut reactor = Reactor::<()>::new()?;
+/// let file = std::fs::File::open("/etc/passwd")?;
+/// let AddError { source, error } =
+///     reactor.add(file, Interest::READABLE, Trigger::Level, |_, _, _, _| {}).unwrap_err();
+/// assert_eq!(fastsock::errno(&error), libc::EPERM); // A regular file is always ready.
+/// assert!(source.metadata()?.is_file()); // It is the caller's again.
+/// # Ok(())
+/// # }
+/// ```
 pub struct AddError<S> {
     /// The source, as it was given.
     pub source: S,
@@ -46,6 +59,29 @@ impl<'fd, C> Reactor<'fd, C> {
     /// The source's descriptor is asked for once, here: the callback may use the source, but must not put another in its
     /// place (remove it and add the other). Make it non-blocking. Register a TCP socket after `connect` or
     /// `listen` has begun: before, the kernel reports it as hung up.
+    ///
+    /// ```
+    /// use fastsock::{Interest, Reactor, Trigger};
+    /// use std::io::{Read, Write};
+    /// # fn main() -> std::io::Result<()> {
+    /// let (here, mut there) = std::os::unix::net::UnixStream::pair()?;
+    /// here.set_nonblocking(true)?;
+    /// let mut reactor = Reactor::<Vec<u8>>::new()?;
+    /// reactor.add(here, Interest::READABLE, Trigger::Level, |reactor, bytes, stream, event| {
+    ///     let mut buffer = [0; 1024];
+    ///     match stream.read(&mut buffer) {
+    ///         Ok(n) if n > 0 => bytes.extend_from_slice(&buffer[..n]),
+    ///         _ => drop(reactor.remove(event.token())), // The end: closes it.
+    ///     }
+    /// })?;
+    /// there.write_all(b"hello")?;
+    /// drop(there);
+    /// let mut bytes = Vec::new();
+    /// reactor.run(&mut bytes)?;
+    /// assert_eq!(bytes, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Poller::add`](crate::Poller::add); the source comes back in the error.
@@ -137,6 +173,25 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// Watches a descriptor by its number, for hosts that own it elsewhere.
     ///
+    /// ```
+    /// use fastsock::{Interest, Reactor, Trigger};
+    /// use std::os::fd::AsRawFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// // SAFETY: removed before `here` is closed.
+    /// let token = unsafe {
+    ///     reactor.add_raw(here.as_raw_fd(), Interest::WRITABLE, Trigger::Level, |_, calls, _| *calls += 1)
+    /// }?;
+    /// let mut calls = 0;
+    /// reactor.turn(&mut calls, None)?;
+    /// assert!(reactor.remove(token));
+    /// drop(here);
+    /// assert_eq!(calls, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Safety
     /// The descriptor stays open until [`remove`](Self::remove) is called with the token or the reactor is dropped.
     ///
@@ -192,6 +247,28 @@ impl<'fd, C> Reactor<'fd, C> {
     /// pauses and resumes by itself; see [`Listener`]. To pause it yourself (a limit of connections, say), `modify` it to
     /// [`Interest::NONE`] and back. Errors that end the listening reach the callback once, and the listener is removed.
     ///
+    /// ```
+    /// use fastsock::{Reactor, net::Listener};
+    /// use std::io::{Read, Write};
+    /// use std::net::TcpStream;
+    /// # fn main() -> std::io::Result<()> {
+    /// let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?.ip().unwrap())?;
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// reactor.listen(listener, |_, clients, connection| {
+    ///     *clients += 1;
+    ///     let mut stream = TcpStream::from(connection?.into_fd()); // Non-blocking.
+    ///     stream.write_all(b"bye")
+    /// })?;
+    /// let mut clients = 0;
+    /// reactor.turn(&mut clients, None)?;
+    /// let mut text = String::new();
+    /// client.read_to_string(&mut text)?;
+    /// assert_eq!((clients, &*text), (1, "bye"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`add`](Self::add).
     pub fn listen<F>(&mut self, listener: Listener, mut callback: F) -> Result<Token, AddError<Listener>>
@@ -237,6 +314,24 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// Changes interest and trigger; see [`Poller::modify`](crate::Poller::modify).
     ///
+    /// ```
+    /// use fastsock::{Interest, Reactor, Trigger};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// let token = reactor.add(here, Interest::READABLE, Trigger::Level, |_, calls, _, _| *calls += 1)?;
+    /// let mut calls = 0;
+    /// reactor.turn(&mut calls, Some(Duration::ZERO))?;
+    /// reactor.modify(token, Interest::WRITABLE, Trigger::Level)?;
+    /// reactor.turn(&mut calls, Some(Duration::ZERO))?;
+    /// reactor.modify(token, Interest::NONE, Trigger::Level)?; // A pause: it stays registered.
+    /// reactor.turn(&mut calls, Some(Duration::ZERO))?;
+    /// assert_eq!(calls, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As there; `EINVAL` for a stream, which is [paused](crate::stream::Stream::pause) and resumed instead.
     pub fn modify(&mut self, token: Token, interest: Interest, mode: impl Into<Mode>) -> io::Result<()> {
@@ -251,6 +346,25 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// Lets an edge or one-shot source fire again if it is still ready; see [`Poller::rearm`](crate::Poller::rearm).
     ///
+    /// ```
+    /// use fastsock::{Interest, Reactor, Trigger};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (here, _there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// reactor.add(here, Interest::WRITABLE, Trigger::OneShot, |reactor, calls, _, event| {
+    ///     *calls += 1;
+    ///     match *calls {
+    ///         3 => reactor.stop(),
+    ///         _ => reactor.rearm(event.token()).unwrap(),
+    ///     }
+    /// })?;
+    /// let mut calls = 0;
+    /// reactor.run(&mut calls)?;
+    /// assert_eq!(calls, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As there.
     pub fn rearm(&mut self, token: Token) -> io::Result<()> {
@@ -260,6 +374,22 @@ impl<'fd, C> Reactor<'fd, C> {
     /// Removes a source, stream, server, timer, waker or signal, and drops what was given with it. Synchronous and idempotent: no
     /// callback for it comes after this, and a stale token gives `false`. Inside its own callback the dropping waits for
     /// the callback's return.
+    ///
+    /// ```
+    /// use fastsock::{Interest, Reactor, Trigger};
+    /// use std::io::Read;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (here, mut there) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let source = reactor.add(here, Interest::READABLE, Trigger::Level, |_, _, _, _| {})?;
+    /// let timer = reactor.timer(Duration::from_secs(30), |_, _, _, _| {})?;
+    /// assert!(reactor.remove(source) && reactor.remove(timer));
+    /// assert!(!reactor.remove(source)); // Stale.
+    /// assert_eq!(there.read(&mut [0; 1])?, 0); // It was closed.
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn remove(&mut self, token: Token) -> bool {
         if token.is_source() {
             if !self.poller.contains(token) {
@@ -303,6 +433,22 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// Removes a source and gives it back; of a stream, its [`Socket`]. `None`, and nothing is removed: the token is stale, or the source is of
     /// another type, or this is its own callback (which holds it as `&mut S` already).
+    ///
+    /// ```
+    /// use fastsock::{Interest, Reactor, Trigger};
+    /// use std::io::Write;
+    /// use std::os::unix::net::UnixStream;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (here, mut there) = UnixStream::pair()?;
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let token = reactor.add(here, Interest::READABLE, Trigger::Level, |_, _, _, _| {})?;
+    /// assert!(reactor.take::<std::net::TcpStream>(token).is_none()); // It is no such thing.
+    /// let here: UnixStream = reactor.take(token).unwrap();
+    /// there.write_all(b"open still")?;
+    /// drop(here);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn take<S: 'static>(&mut self, token: Token) -> Option<S> {
         if !self.poller.contains(token) {
             return None;

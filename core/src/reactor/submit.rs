@@ -62,6 +62,20 @@ impl<'fd, C> Submitter<'fd, C> {
     /// A closure that is queued when the reactor dies is dropped on the reactor's thread, unrun. A closure that panics is
     /// treated as every callback: the panic goes to the caller of [`Reactor::dispatch`], the others run in the next.
     ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<Vec<u32>>::new()?;
+    /// let submitter = reactor.submitter()?;
+    /// submitter.submit(|_, order| order.push(1))?;
+    /// submitter.submit(|_, order| order.push(2))?;
+    /// let mut order = Vec::new();
+    /// reactor.turn(&mut order, None)?;
+    /// assert_eq!(order, [1, 2]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `ESHUTDOWN`: the reactor has been dropped. The closure comes back in the error.
     pub fn submit<F>(&self, job: F) -> Result<(), SubmitError<F>>
@@ -106,6 +120,21 @@ impl<'fd, C> fmt::Debug for Submitter<'fd, C> {
 }
 
 /// A closure that could not be submitted, and why.
+///
+/// ```
+/// use fastsock::{Reactor, SubmitError};
+/// # fn main() -> std::io::Result<()> {
+/// let mut reactor = Reactor::<u32>::new()?;
+/// let submitter = reactor.submitter()?;
+/// drop(reactor);
+/// let SubmitError { job, error } = submitter.submit(|_, count| *count += 1).unwrap_err();
+/// assert_eq!(fastsock::errno(&error), libc::ESHUTDOWN);
+/// let (mut other, mut count) = (Reactor::<u32>::new()?, 0);
+/// job(&mut other, &mut count); // The closure came back, to be used otherwise.
+/// assert_eq!(count, 1);
+/// # Ok(())
+/// # }
+/// ```
 pub struct SubmitError<F> {
     /// The closure, as it was given.
     pub job: F,
@@ -175,6 +204,20 @@ impl<'fd, C> Drop for Jobs<'fd, C> {
 impl<'fd, C> Reactor<'fd, C> {
     /// A handle by which any thread runs closures on this reactor's. [`run`](Self::run) goes on for as long as there
     /// is one (or until [`stop`](Self::stop)).
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// let submitter = reactor.submitter()?;
+    /// let thread = std::thread::spawn(move || submitter.submit(|_, sum| *sum += 42).is_ok());
+    /// let mut sum = 0;
+    /// reactor.run(&mut sum)?; // Until the thread has dropped its submitter.
+    /// assert_eq!(sum, 42);
+    /// # assert!(thread.join().unwrap());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EMFILE` and the like from eventfd(2), the first time. `ECHILD`: see [`reinit`](Self::reinit).

@@ -20,6 +20,21 @@ impl<'fd, C> Reactor<'fd, C> {
     /// The callback gets the timer's token and the number of deadlines that have passed (1 for a one-shot). A one-shot
     /// timer may be set again from its own callback by [`rearm_timer`](Self::rearm_timer); otherwise it is gone then.
     ///
+    /// ```
+    /// use fastsock::{Reactor, Time};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<u64>::new()?;
+    /// let start = Time::now();
+    /// reactor.timer(Duration::from_millis(5), |_, fired, _, passed| *fired += passed)?;
+    /// let mut fired = 0;
+    /// reactor.run(&mut fired)?;
+    /// assert_eq!(fired, 1);
+    /// assert!(Time::now() - start >= Duration::from_millis(5)); // Never early.
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `ENOSPC` at 2^29 timers.
     pub fn timer<F>(&mut self, after: Duration, callback: F) -> io::Result<Token>
@@ -31,6 +46,21 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// Calls back once, at `deadline`.
     ///
+    /// ```
+    /// use fastsock::{Reactor, Time};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<Vec<&str>>::new()?;
+    /// let start = Time::now();
+    /// reactor.timer_at(start + Duration::from_micros(20), |_, log, _, _| log.push("late"))?;
+    /// reactor.timer_at(start + Duration::from_micros(10), |_, log, _, _| log.push("soon"))?;
+    /// let mut log = Vec::new();
+    /// reactor.run(&mut log)?;
+    /// assert_eq!(log, ["soon", "late"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `ENOSPC` at 2^29 timers.
     pub fn timer_at<F>(&mut self, deadline: Time, callback: F) -> io::Result<Token>
@@ -41,6 +71,26 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// Calls back at `first` and then as `repeat` says. A period of zero means every turn.
+    ///
+    /// ```
+    /// use fastsock::{Reactor, Repeat, Time};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// let start = Time::now();
+    /// let pause = Duration::from_millis(1);
+    /// reactor.timer_repeating(start + pause, Repeat::FixedDelay(pause), |reactor, calls, token, _| {
+    ///     *calls += 1;
+    ///     if *calls == 3 {
+    ///         reactor.remove(token);
+    ///     }
+    /// })?;
+    /// let mut calls = 0;
+    /// reactor.run(&mut calls)?; // Until it has removed itself.
+    /// assert!(calls == 3 && Time::now() - start >= 3 * pause);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `ENOSPC` at 2^29 timers.
@@ -56,6 +106,24 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// Gives a timer another deadline, `after` from now; a repeating one goes on from there.
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// reactor.timer(Duration::ZERO, |reactor, tries, token, _| {
+    ///     *tries += 1;
+    ///     if *tries < 3 {
+    ///         reactor.rearm_timer(token, Duration::from_millis(1)).unwrap(); // Try again.
+    ///     }
+    /// })?;
+    /// let mut tries = 0;
+    /// reactor.run(&mut tries)?;
+    /// assert_eq!(tries, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `ENOENT`: stale token.

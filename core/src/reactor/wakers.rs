@@ -16,6 +16,18 @@ pub(super) struct Notify<'fd, C> {
 impl<'fd, C> Reactor<'fd, C> {
     /// A waker with no callback: it ends the wait, no more.
     ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let waker = reactor.waker()?;
+    /// std::thread::spawn(move || waker.wake());
+    /// assert_eq!(reactor.turn(&mut (), None)?, 0); // Woken, with nothing to call.
+    /// assert_eq!(reactor.stats().wakeups, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EMFILE` and the like from eventfd(2), the first time.
     pub fn waker(&mut self) -> io::Result<Waker> {
@@ -24,6 +36,23 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// A waker with a callback on the reactor's thread. However often it is used between two turns, there is one
     /// call. All wakers of a reactor share one descriptor.
+    ///
+    /// ```
+    /// use fastsock::Reactor;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// let (token, waker) = reactor.add_waker(|reactor, calls, token| {
+    ///     *calls += 1;
+    ///     reactor.remove(token);
+    /// })?;
+    /// let thread = std::thread::spawn(move || waker.wake());
+    /// let mut calls = 0;
+    /// reactor.run(&mut calls)?; // Until the callback has removed its waker.
+    /// assert!(calls == 1 && !reactor.contains(token));
+    /// # thread.join().unwrap()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EMFILE` and the like from eventfd(2), the first time.
