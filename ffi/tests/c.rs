@@ -1,5 +1,5 @@
-//! Builds the C tests against the library as a C user would, as C99 and as C++11, and runs them: plain and under
-//! valgrind, on every backend.
+//! Builds the C tests against the library as a C user would, as C99 and as C++11, and runs them: plain, under valgrind and
+//! under AddressSanitizer, on every backend.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod toolchain;
@@ -8,13 +8,17 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use toolchain::{C, CPP, Language, TESTS, compile, library, limited, run};
+use toolchain::{C, CPP, Language, SANITIZED, TESTS, compile, library, limited, run, sanitized};
 
 const BACKENDS: [&str; 3] = ["epoll", "poll", "select"];
 
 /// One behaviour: a file of C.
 fn behaviour(name: &str) {
     let source = format!("{TESTS}/{name}.c");
+    let program = compile(&source, &format!("{name}-asan"), SANITIZED, &[]);
+    for backend in BACKENDS {
+        run(sanitized(&program).env("FASTSOCK_BACKEND", backend));
+    }
     for language in [C, CPP] {
         let program = compile(&source, &format!("{name}-{}", language.name), language, &[]);
         for backend in BACKENDS {
@@ -48,8 +52,24 @@ macro_rules! behaviours {
 }
 
 behaviours! {
-    callbacks children closed_unasked config drop_once fork free_in_callback listener misuse remove_in_batch remove_in_drop signals submit timers triggers version
-    wait_level waker
+    addresses callbacks children closed_unasked config datagrams drop_once embed fork free_in_callback listener measure misuse
+    remove_in_batch remove_in_drop remove_orders signals submit timers triggers version wait_level waker
+}
+
+/// What the sanitizers are there to find is found: else their silence would mean nothing.
+#[test]
+fn the_sanitizers_are_on() {
+    for (name, finding) in [
+        ("use_after_free", "AddressSanitizer: heap-use-after-free"),
+        ("overflow", "AddressSanitizer: heap-buffer-overflow"),
+        ("leak", "LeakSanitizer: detected memory leaks"),
+    ] {
+        let source = format!("{TESTS}/planted/{name}.c");
+        let program = compile(&source, &format!("planted-{name}"), SANITIZED, &["-I", TESTS]);
+        let output = sanitized(&program).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && text.contains(finding), "{name}: {text}");
+    }
 }
 
 /// Every dialect that a user's compiler may be set to, with the warnings that strict projects have on.

@@ -82,6 +82,20 @@ HELPER int64_t now_ns(void) {
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* Returns when the main thread sleeps: in its wait, for what it does besides never blocks. */
+HELPER void await_main_asleep(void) {
+    char path[64], text[256], *end;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)getpid());
+    do {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t n = read(fd, text, sizeof text - 1);
+        CHECK(n > 0 && close(fd) == 0);
+        text[n] = 0;
+        end = strrchr(text, ')'); /* "1 (name) S ...": proc(5) */
+        CHECK(end != NULL);
+    } while (strncmp(end, ") S", 3) != 0);
+}
+
 /* A child process that runs this shell command. */
 HELPER pid_t spawn(const char *command) {
     char sh[] = "sh", c[] = "-c", text[256], *argv[] = {sh, c, text, NULL}, *envp[] = {NULL};

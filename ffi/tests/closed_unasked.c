@@ -6,8 +6,40 @@ static void on_ready(fsock_loop *loop, uint64_t token, uint32_t ready, void *use
     ++*(int *)user;
 }
 
+static int warnings;
+
+static void on_log(uint32_t level, const char *text, void *user) {
+    CHECK(level == FSOCK_LOG_WARNING && strstr(text, "fsock_remove") != NULL && user == &warnings);
+    warnings++;
+    CHECK_IS(fsock_set_log(NULL, NULL), -EBUSY);
+}
+
+/* A duplicate keeps the closed one's registration alive, of which only epoll tells. */
+static void ghost(void) {
+    fsock_loop *loop = new_loop();
+    fsock_stats stats = FSOCK_STATS_INIT;
+    int pair[2], calls = 0, copy;
+    uint64_t token;
+    make_pair(pair);
+    CHECK((copy = dup(pair[0])) >= 0);
+    CHECK_IS(fsock_add_callback(loop, pair[0], FSOCK_READABLE, 0, on_ready, &calls, NULL, &token), 0);
+    close(pair[0]);
+    CHECK_IS(fsock_remove(loop, token), 0);
+    put(pair[1], "x");
+    warnings = 0;
+    for (int i = 0; i < 3; i++) CHECK_IS(fsock_loop_run_once(loop, 0), 0);
+    CHECK_IS(fsock_loop_stats(loop, &stats), 0);
+    CHECK(calls == 0 && stats.stale_events == (uint64_t)is_epoll(loop) && stats.rebuilds == stats.stale_events);
+    CHECK(warnings == is_epoll(loop));
+    close(copy);
+    close(pair[1]);
+    CHECK_IS(fsock_loop_free(loop), 0);
+}
+
 int main(void) {
     fsock_loop *loop = new_loop();
+    fsock_stats stats = FSOCK_STATS_INIT;
+    CHECK_IS(fsock_set_log(on_log, &warnings), 0);
     int old_pair[2], new_pair[2], dropped[2] = {0, 0};
     uint64_t old_token, new_token;
     make_pair(old_pair);
@@ -21,6 +53,11 @@ int main(void) {
         CHECK_IS(fsock_add_callback(loop, new_pair[0], FSOCK_READABLE, 0, on_ready, &dropped[1], count_drop, &new_token),
                  0);
         CHECK(dropped[0] == 1 && dropped[1] == 0);
+        CHECK_IS(fsock_loop_run_once(loop, 0), 0);
+        CHECK_IS(fsock_loop_run_once(loop, 0), 0);
+        CHECK(warnings == 1);
+        CHECK_IS(fsock_loop_stats(loop, &stats), 0);
+        CHECK(stats.closed_unasked == 1);
         CHECK_IS(fsock_remove(loop, old_token), FSOCK_E_STALE);
         CHECK_IS(fsock_remove(loop, new_token), 0);
         CHECK(dropped[1] == 1);
@@ -45,5 +82,7 @@ int main(void) {
     CHECK_IS(fsock_remove(loop, old_token), 0);
     CHECK(dropped[0] == 1);
     CHECK_IS(fsock_loop_free(loop), 0);
+    ghost();
+    CHECK_IS(fsock_set_log(NULL, NULL), 0);
     return 0;
 }

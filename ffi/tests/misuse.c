@@ -21,6 +21,19 @@ static void on_time(fsock_loop *loop, uint64_t token, uint64_t passed, void *use
     CHECK_IS(fsock_loop_run(loop), -EBUSY);
 }
 
+static void on_come(fsock_loop *loop, uint64_t token, int signum, uint64_t times, void *user) {
+    (void)loop, (void)token, (void)signum, (void)times, (void)user;
+}
+
+static void on_end(fsock_loop *loop, uint64_t token, int status, void *user) {
+    (void)loop, (void)token, (void)status, (void)user;
+}
+
+static void on_connection(fsock_loop *loop, uint64_t token, int fd, const struct sockaddr *peer, uint32_t length,
+                          void *user) {
+    (void)loop, (void)token, (void)fd, (void)peer, (void)length, (void)user;
+}
+
 static void nulls(fsock_loop *loop) {
     fsock_event event;
     fsock_stats stats = FSOCK_STATS_INIT;
@@ -102,7 +115,11 @@ static void *elsewhere(void *user) {
     fsock_loop *loop = (fsock_loop *)user;
     fsock_event event;
     fsock_stats stats = FSOCK_STATS_INIT;
+    fsock_accept_stats accepted = FSOCK_ACCEPT_STATS_INIT;
     fsock_waker *waker = NULL;
+    fsock_submitter *submitter = NULL;
+    struct sockaddr_storage address;
+    uint32_t length;
     uint64_t token;
     int drops = 0;
     CHECK_IS(fsock_add(loop, pair[0], FSOCK_READABLE, 0, &token), FSOCK_E_THREAD);
@@ -121,6 +138,18 @@ static void *elsewhere(void *user) {
     CHECK_IS(fsock_loop_stats(loop, &stats), FSOCK_E_THREAD);
     CHECK_IS(fsock_loop_backend(loop), FSOCK_E_THREAD);
     CHECK_IS(fsock_loop_fd(loop), FSOCK_E_THREAD);
+    CHECK(fsock_loop_timeout(loop) == FSOCK_E_THREAD);
+    CHECK_IS(fsock_loop_measure(loop, 1), FSOCK_E_THREAD);
+    CHECK_IS(fsock_submitter_new(loop, &submitter), FSOCK_E_THREAD);
+    CHECK_IS(fsock_signal_start(loop, SIGUSR1, on_come, &drops, count_drop, &token), FSOCK_E_THREAD);
+    CHECK_IS(fsock_signal_stop(loop, 1), FSOCK_E_THREAD);
+    CHECK_IS(fsock_child_start(loop, 1, on_end, &drops, count_drop, &token), FSOCK_E_THREAD);
+    CHECK_IS(fsock_address_parse("127.0.0.1:0", &address, &length), 0);
+    CHECK_IS(fsock_listen(loop, (struct sockaddr *)&address, length, NULL, on_connection, &drops, count_drop, &token),
+             FSOCK_E_THREAD);
+    CHECK_IS(fsock_listen_fd(loop, pair[0], NULL, on_connection, &drops, count_drop, &token), FSOCK_E_THREAD);
+    CHECK_IS(fsock_listener_fd(loop, 1), FSOCK_E_THREAD);
+    CHECK_IS(fsock_listener_stats(loop, 1, &accepted), FSOCK_E_THREAD);
     CHECK_IS(fsock_loop_reinit(loop), FSOCK_E_THREAD);
     CHECK_IS(fsock_loop_free(loop), FSOCK_E_THREAD);
     CHECK(drops == 0);

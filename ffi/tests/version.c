@@ -27,5 +27,19 @@ int main(void) {
         CHECK(strlen(fsock_strerror(codes[i].code)) > 6);
     }
     CHECK(fsock_strerror(-EINTR) == fsock_strerror(-EINTR));
+
+    /* Into a buffer: cut short like snprintf's, and for what the table does not know the system's own words. */
+    char sentence[200], small[8];
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        int length = fsock_strerror_r(codes[i].code, sentence, sizeof sentence);
+        CHECK(length > 6 && length == (int)strlen(sentence));
+        CHECK_IS(fsock_strerror_r(codes[i].code, small, sizeof small), length);
+        CHECK(strlen(small) == 7 && strncmp(small, sentence, 7) == 0);
+        CHECK_IS(fsock_strerror_r(codes[i].code, NULL, 0), length);
+    }
+    CHECK(fsock_strerror_r(-EINTR, sentence, sizeof sentence) > 0 && strcmp(sentence, fsock_strerror(-EINTR)) == 0);
+    CHECK(strcmp(fsock_err_name(-EXDEV), "UNKNOWN") == 0);
+    CHECK(fsock_strerror_r(-EXDEV, sentence, sizeof sentence) > 0 && strstr(sentence, strerror(EXDEV)) != NULL);
+    CHECK_IS(fsock_strerror_r(0, NULL, 1), -EINVAL);
     return 0;
 }

@@ -27,8 +27,7 @@ static void free_own(fsock_loop *loop, void *user) {
 
 static void *wake_later(void *user) {
     struct state *state = (struct state *)user;
-    struct timespec pause = {0, 2000000};
-    nanosleep(&pause, NULL);
+    await_main_asleep();
     state->posted = 77;
     CHECK_IS(fsock_waker_wake(state->waker), 0);
     return NULL;
@@ -41,8 +40,7 @@ static void *wake_often(void *user) {
 
 static void *free_later(void *user) {
     struct state *state = (struct state *)user;
-    struct timespec pause = {0, 2000000};
-    nanosleep(&pause, NULL);
+    await_main_asleep();
     CHECK_IS(fsock_waker_free(state->waker), 0);
     return NULL;
 }

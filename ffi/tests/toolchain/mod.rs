@@ -12,6 +12,15 @@ pub const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
 pub const INCLUDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../include");
 pub const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/c");
 
+/// C under AddressSanitizer, with its leak checker, and UndefinedBehaviorSanitizer. The library is not instrumented, but its
+/// heap is the sanitizer's as well, and so are the memcpy and memset that it calls.
+pub const SANITIZED: Language = Language {
+    name: "asan",
+    compiler: "cc",
+    flags: &["-std=c99", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"],
+    link: true,
+};
+
 #[derive(Clone, Copy)]
 pub struct Language {
     pub name: &'static str,
@@ -87,6 +96,13 @@ pub fn compile(source: &str, name: &str, language: Language, more: &[&str]) -> P
     }
     run(&mut cc);
     program
+}
+
+/// A program that was compiled as [`SANITIZED`].
+pub fn sanitized(program: &Path) -> Command {
+    let mut command = limited(program);
+    command.env("ASAN_OPTIONS", "detect_leaks=1:detect_stack_use_after_return=1").env("UNDER_ASAN", "1");
+    command
 }
 
 /// Runs a test once more under valgrind: no invalid access, no leak, no descriptor left open.
