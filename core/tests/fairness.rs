@@ -255,6 +255,54 @@ fn an_edge_that_is_rearmed_in_its_callback_comes_once_a_turn() {
     }
 }
 
+#[test]
+fn what_stops_every_dispatch_starves_nobody() {
+    for_each_backend(|backend| {
+        let mut reactor = Loop::with_backend(backend).unwrap();
+        // Each of these is ready, due or woken again at once, and ends the dispatch.
+        let timer = |reactor: &mut Loop, served: &mut Served, _, _| {
+            served.timer += 1;
+            reactor.stop();
+        };
+        reactor.timer_repeating(Time::now(), Repeat::FixedRate(Duration::ZERO), timer).unwrap();
+        let (here, mut there) = streams();
+        there.write_all(b"never read").unwrap();
+        reactor
+            .add(here, READ, Trigger::Level, |reactor, served, _, _| {
+                served.hot += 1;
+                reactor.stop();
+            })
+            .unwrap();
+        let own = std::rc::Rc::new(std::cell::OnceCell::<fastsock::Waker>::new());
+        let mine = own.clone();
+        let (_, waker) = reactor
+            .add_waker(move |reactor, served, _| {
+                served.waker += 1;
+                mine.get().unwrap().wake().unwrap();
+                reactor.stop();
+            })
+            .unwrap();
+        waker.wake().unwrap();
+        own.set(waker).unwrap();
+        // A second waker behind the first, a closure behind them both, and a quiet source.
+        let (_, second) = reactor.add_waker(|_, served, _| served.quiet += 1).unwrap();
+        let submitter = reactor.submitter().unwrap();
+        let mut served = Served::default();
+        for round in 1..=100 {
+            second.wake().unwrap();
+            submitter.submit(|_: &mut Loop, served: &mut Served| served.jobs += 1).unwrap();
+            // Three callbacks that stop are three dispatches; a fourth ends the turn.
+            for _ in 0..4 {
+                reactor.turn(&mut served, Some(LONG)).unwrap();
+            }
+            let Served { hot, timer, waker, jobs, quiet } = served;
+            for count in [hot, timer, waker, jobs, quiet] {
+                assert!(count >= round, "{count} calls of one in {} dispatches", 4 * round);
+            }
+        }
+    });
+}
+
 /// So many sources that are ready for ever, each with a count of its callbacks.
 fn crowd(backend: Backend, size: usize) -> (Reactor<'static, Vec<u64>>, Vec<UnixStream>) {
     let mut reactor = Reactor::with_backend(backend).unwrap();

@@ -12,7 +12,8 @@ impl<'fd, C> Reactor<'fd, C> {
     /// the next call.
     ///
     /// The timers due are listed at the start: one that a callback sets to "now" fires in the next turn, so that it
-    /// starves nobody.
+    /// starves nobody. What a dispatch that ended early has left over comes first, and nothing is listed anew before it is
+    /// done.
     ///
     /// A callback that panics loses its source, timer or waker; the panic goes on to the caller, and the reactor can
     /// be used again. (One that has put another reactor in this one's place loses nothing.)
@@ -102,20 +103,10 @@ impl<'fd, C> Reactor<'fd, C> {
             Some(Called::Waker(token, callback)) => self.put_waker_back(token, callback),
             Some(Called::Signal(token, callback)) => self.put_signal_back(token, callback),
         }
-        if self.poller.is_woken() {
-            self.jobs.take_queued();
-            self.signals.take_pending();
+        if !self.interrupted || !self.has_left_over() {
+            self.begin_turn();
         }
-        if self.due_cursor == self.due.len() {
-            self.due.clear();
-            self.due_cursor = 0;
-            if self.timers.next_deadline().is_some() {
-                self.timers.take_due(Time::now(), &mut self.due);
-            }
-        }
-        if self.streams.timers.next_deadline().is_some() {
-            self.streams.take_due(Time::now());
-        }
+        self.interrupted = true;
         while self.goes_on(turn) {
             let Some(&token) = self.due.get(self.due_cursor) else { break };
             self.due_cursor += 1;
@@ -141,7 +132,31 @@ impl<'fd, C> Reactor<'fd, C> {
                 self.poller.take_woken();
             }
         }
+        if self.goes_on(turn) {
+            self.interrupted = false;
+        }
         count
+    }
+
+    /// Lists what is to be done in this turn, beside the events harvested. What a dispatch that ended early has left comes
+    /// first: were it listed anew each time, who stops every dispatch would be the only one to be called.
+    #[inline]
+    fn begin_turn(&mut self) {
+        if self.poller.is_woken() {
+            self.jobs.take_queued();
+            self.signals.take_pending();
+            self.notified = 0;
+        }
+        if self.due_cursor == self.due.len() {
+            self.due.clear();
+            self.due_cursor = 0;
+            if self.timers.next_deadline().is_some() {
+                self.timers.take_due(Time::now(), &mut self.due);
+            }
+        }
+        if self.streams.timers.next_deadline().is_some() {
+            self.streams.take_due(Time::now());
+        }
     }
 
     /// What is to be done after a callback, unless that has put another reactor here.

@@ -97,6 +97,10 @@ pub struct Reactor<'fd, C> {
     cursor: usize,
     due: Vec<Token>,
     due_cursor: usize,
+    /// How many wakers' places have been looked at in this turn.
+    notified: u32,
+    /// The last dispatch ended early.
+    interrupted: bool,
     dispatching: Rc<Running<'fd, C>>,
     stopped: bool,
     timers_fired: u64,
@@ -190,6 +194,8 @@ impl<'fd, C> Reactor<'fd, C> {
             cursor: 0,
             due: Vec::new(),
             due_cursor: 0,
+            notified: 0,
+            interrupted: false,
             dispatching: Rc::new(Running { now: Cell::new(false), left_over: Cell::new(None) }),
             stopped: false,
             timers_fired: 0,
@@ -372,7 +378,7 @@ impl<'fd, C> Reactor<'fd, C> {
                 Some(timeout.map_or(left, |t| t.min(left)))
             }
         };
-        self.cursor = 0;
+        (self.cursor, self.interrupted) = (0, false);
         let begun = self.measure.begin();
         let result = self.poller.wait_at_most(&mut self.events, limit, timeout);
         self.measure.waited(begun);
@@ -513,6 +519,7 @@ impl<'fd, C> Reactor<'fd, C> {
     /// As [`Poller::reinit`].
     pub fn reinit(&mut self) -> io::Result<()> {
         self.poller.reinit()?;
+        self.interrupted = false;
         self.signals.renew();
         self.renew_embedded()
     }
@@ -558,7 +565,17 @@ impl<'fd, C> Reactor<'fd, C> {
     /// Whether something was harvested that nobody has dispatched yet.
     #[inline]
     fn has_left_over(&self) -> bool {
-        self.cursor < self.events.len() || self.due_cursor < self.due.len() || self.poller.is_woken()
+        self.cursor < self.events.len()
+            || self.due_cursor < self.due.len()
+            || if self.interrupted { self.has_unfinished() } else { self.poller.is_woken() }
+    }
+
+    /// Of a dispatch that ended early: whether anything but events and timers has not had its turn.
+    #[cold]
+    fn has_unfinished(&self) -> bool {
+        let woken = self.poller.is_woken();
+        let called = self.notified >= self.notifies.slots() && self.jobs.is_done() && !self.signals.has_pending();
+        self.streams.has_noted() || (woken && !called)
     }
 
     fn not_dispatching(&self) -> io::Result<()> {

@@ -47,6 +47,12 @@ impl<'fd, C> Signals<'fd, C> {
         }
     }
 
+    /// Whether some have come that were not told yet.
+    pub(super) fn has_pending(&self) -> bool {
+        let watch = |slot| self.watches.get(self.watches.token_at(slot)?);
+        (0..self.watches.slots()).any(|slot| watch(slot).is_some_and(|watch| watch.pending > 0))
+    }
+
     pub(super) fn remove(&mut self, token: Token) -> bool {
         let Some(watch) = self.watches.remove(token) else { return false };
         if let Some(system) = &mut self.system {

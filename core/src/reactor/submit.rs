@@ -183,6 +183,11 @@ impl<'fd, C> Jobs<'fd, C> {
             && queue.lock().as_ref().is_none_or(Vec::is_empty)
     }
 
+    /// Whether all that were taken off the queue have run.
+    pub(super) fn is_done(&self) -> bool {
+        self.taken.is_empty()
+    }
+
     /// Takes what is queued now.
     pub(super) fn take_queued(&mut self) {
         if let Some(queue) = &self.queue {

@@ -74,10 +74,9 @@ impl<'fd, C> Reactor<'fd, C> {
         after: &mut impl FnMut(&mut Self, &mut C),
     ) -> usize {
         let mut count = 0;
-        for slot in 0..self.notifies.slots() {
-            if !self.goes_on(turn) {
-                break;
-            }
+        while self.goes_on(turn) && self.notified < self.notifies.slots() {
+            let slot = self.notified;
+            self.notified += 1;
             let Some(token) = self.notifies.token_at(slot) else { continue };
             let Some(notify) = self.notifies.get_mut(token) else { continue };
             if !notify.asked.swap(false, Ordering::AcqRel) {
