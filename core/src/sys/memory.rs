@@ -1,7 +1,7 @@
 //! Advice about memory.
 
-/// Tells the kernel that huge pages suit the memory of this vector, filled or not (madvise(2), `MADV_HUGEPAGE`). A hint:
-/// where there are none, or the system forbids them, nothing happens.
+/// Tells the kernel that huge pages suit the memory of this vector, filled or not (madvise(2), `MADV_HUGEPAGE`). A
+/// hint: where there are none, or the system forbids them, nothing happens.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn prefer_huge_pages<T>(table: &mut Vec<T>) {
     // SAFETY: asks for a constant of the system.

@@ -84,20 +84,13 @@ impl Heap {
         }
     }
 
-    /// Throws out what is not to be kept, in linear time.
-    pub(super) fn retain(&mut self, keep: impl FnMut(&Node) -> bool) {
-        self.nodes.retain(keep);
+    /// Changes the nodes in any way, and puts them in order, in linear time.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Vec<Node>)) {
+        change(&mut self.nodes);
         // Only these have children.
         for place in (0..self.nodes.len().div_ceil(ARITY)).rev() {
             self.down(place, self.nodes[place]);
         }
-    }
-
-    /// Every node, to be changed, in ascending order of a key; what they become must ascend, too.
-    pub(super) fn sorted_by_key<K: Ord>(&mut self, key: impl FnMut(&Node) -> K) -> &mut [Node] {
-        // Sorted is a heap, too.
-        self.nodes.sort_unstable_by_key(key);
-        &mut self.nodes
     }
 
     #[cfg(test)]
@@ -147,7 +140,7 @@ mod tests {
                 heap.push(node);
                 sorted.push(node);
             }
-            heap.retain(|node| node.slot() % 5 != 0);
+            heap.change(|nodes| nodes.retain(|node| node.slot() % 5 != 0));
             sorted.retain(|node| node.slot() % 5 != 0);
             sorted.sort();
             for (place, node) in heap.nodes.iter().enumerate().skip(1) {

@@ -46,15 +46,17 @@ pub enum Repeat {
 
 /// So many outdated nodes are not worth a sweep.
 const FEW: usize = 64;
+/// What a sweep takes for each node, moving one takes about so many times.
+const MOVE: usize = 16;
 
 /// A timer, and what it wants, which the heap may not know yet.
 struct Entry<T> {
     deadline: u64,
-    /// Never 0: an empty slot of the slab is told by that, in no more room. With a value of eight bytes, two lie in a cache
-    /// line.
+    /// Never 0: an empty slot of the slab is told by that, in no more room. With a value of eight bytes, two lie in a
+    /// cache line.
     order: NonZeroU32,
-    /// The order of the node that stands for it; every other node of its slot is outdated. `None`: it is due, or it waits
-    /// to be re-armed.
+    /// The order of the node that stands for it; every other node of its slot is outdated. `None`: it is due, or it
+    /// waits to be re-armed.
     node: Option<NonZeroU32>,
     value: T,
 }
@@ -64,6 +66,12 @@ impl<T> Entry<T> {
     #[inline]
     fn has(&self, node: Node) -> bool {
         self.node.is_some() && self.node == node.order()
+    }
+
+    /// Whether the node that stands for it is from before it was put off.
+    #[inline]
+    fn was_put_off(&self) -> bool {
+        self.node.is_some_and(|order| order != self.order)
     }
 
     /// The node that says what the entry wants, from now on the one that stands for it.
@@ -76,20 +84,21 @@ impl<T> Entry<T> {
 
 /// Values with deadlines: a 4-ary heap with the keys in it, brought up to date late.
 ///
-/// Most timers are timeouts, which are put off or cancelled long before they are due. So a cancelled timer only forgets its
-/// place in the heap, and one that is put off only notes its new deadline: the heap finds out when the old place comes
-/// up, or in a sweep when half of it is outdated. Only the first place is right at any time.
+/// Most timers are timeouts, which are put off or cancelled long before they are due. So a cancelled timer only forgets
+/// its place in the heap, and one that is put off only notes its new deadline: the heap finds out when the old place
+/// comes up, or in a sweep of the whole when half of it is outdated. Only the first place is right at any time.
 ///
 /// | operation | cost |
 /// |---|---|
 /// | `insert` | O(log n), O(1) for random deadlines; no allocation in steady state |
-/// | `cancel`, `rearm` to a later deadline | O(1) amortised; O(log n) for one whose place in the heap comes first |
+/// | `cancel`, `rearm` to a later deadline | O(1) amortised; O(log n) for what comes up first |
 /// | `rearm` to an earlier deadline | as `insert`, amortised |
 /// | `next_deadline` | O(1) |
 /// | `take_due` | O(log n) for each that is due |
 ///
-/// Equal deadlines come out in the order in which they went in. The heap has at most two places for each timer, and 64: what
-/// is outdated is swept out, in linear time, when it is more than that, so a sweep costs O(1) for each place it frees.
+/// Equal deadlines come out in the order in which they went in. The heap has at most two places for each timer, and 64:
+/// when it has more, it is swept in linear time, which is O(1) for each place that this frees. So a single call may
+/// take O(n).
 ///
 /// ```
 /// use fastsock::{Time, TimerQueue};
@@ -113,6 +122,10 @@ pub struct TimerQueue<T> {
     order: NonZeroU32,
     /// How many nodes stand for nothing any more.
     outdated: usize,
+    /// How many stand for a timer that was put off since.
+    put_off: usize,
+    /// How many nodes were moved or thrown out, one by one, since the last sweep.
+    moved: usize,
 }
 
 impl<T> TimerQueue<T> {
@@ -124,7 +137,14 @@ impl<T> TimerQueue<T> {
     /// assert!(queue.is_empty() && queue.next_deadline().is_none());
     /// ```
     pub fn new() -> TimerQueue<T> {
-        TimerQueue { heap: Heap::new(), entries: Slab::new(Kind::Timer), order: NonZeroU32::MIN, outdated: 0 }
+        TimerQueue {
+            heap: Heap::new(),
+            entries: Slab::new(Kind::Timer),
+            order: NonZeroU32::MIN,
+            outdated: 0,
+            put_off: 0,
+            moved: 0,
+        }
     }
 
     /// How many values are in the queue, due ones that were not cancelled included.
@@ -204,6 +224,7 @@ impl<T> TimerQueue<T> {
     pub fn cancel(&mut self, token: Token) -> Option<T> {
         let entry = self.entries.remove(token)?;
         if entry.node.is_some() {
+            self.put_off -= usize::from(entry.was_put_off());
             self.outdate(token.slot());
         }
         Some(entry.value)
@@ -233,11 +254,12 @@ impl<T> TimerQueue<T> {
         let (deadline, order) = (deadline.as_nanos(), self.next_order());
         let entry = self.entries.get_mut(token).ok_or_else(error::stale)?;
         let later = deadline >= entry.deadline;
-        let has_node = entry.node.is_some();
+        let (has_node, was_put_off) = (entry.node.is_some(), entry.was_put_off());
         (entry.deadline, entry.order) = (deadline, order);
         let slot = token.slot();
         if has_node && later {
             // Its node comes up too early, and is moved on then: now, if it is the first.
+            self.put_off += usize::from(!was_put_off);
             if self.heap.first().is_some_and(|first| first.slot() == slot) {
                 self.right_the_first();
             }
@@ -246,6 +268,7 @@ impl<T> TimerQueue<T> {
         let node = entry.renew(slot);
         self.heap.push(node);
         if has_node {
+            self.put_off -= usize::from(was_put_off);
             self.outdate(slot);
         }
         Ok(())
@@ -373,16 +396,18 @@ impl<T> TimerQueue<T> {
     #[cold]
     fn renumber(&mut self) {
         self.sweep();
-        let entries = &mut self.entries;
         self.order = NonZeroU32::MIN;
-        let wanted = |node: &Node| entries.at_mut(node.slot()).map(|entry| (entry.deadline, entry.order));
-        for node in self.heap.sorted_by_key(wanted) {
-            self.order = self.order.saturating_add(1);
-            if let Some(entry) = self.entries.at_mut(node.slot()) {
-                entry.order = self.order;
-                *node = entry.renew(node.slot());
+        let (entries, last) = (&mut self.entries, &mut self.order);
+        self.heap.change(|nodes| {
+            nodes.sort_unstable();
+            for node in nodes {
+                *last = last.saturating_add(1);
+                if let Some(entry) = entries.at_mut(node.slot()) {
+                    entry.order = *last;
+                    *node = entry.renew(node.slot());
+                }
             }
-        }
+        });
     }
 
     /// A node of this slot stands for nothing any more.
@@ -402,9 +427,10 @@ impl<T> TimerQueue<T> {
         while let Some(first) = self.heap.first() {
             match self.entries.at_mut(first.slot()) {
                 Some(entry) if entry.has(first) => {
-                    if entry.node == Some(entry.order) {
+                    if !entry.was_put_off() {
                         break;
                     }
+                    self.put_off -= 1;
                     let node = entry.renew(first.slot());
                     self.heap.replace_first(node);
                 }
@@ -413,16 +439,30 @@ impl<T> TimerQueue<T> {
                     self.heap.pop();
                 }
             }
+            self.moved += 1;
+            // When most were put off, all in one go is cheaper. Only after as much work as that is, so that nodes that
+            // are not coming up are not put right again and again.
+            let half = self.heap.len() / 2;
+            if self.moved > FEW && self.moved > self.heap.len() / MOVE && self.outdated + self.put_off > half {
+                self.sweep();
+            }
         }
     }
 
-    /// Throws every outdated node out.
+    /// Throws every outdated node out, and puts the others right.
     #[cold]
     fn sweep(&mut self) {
         let entries = &mut self.entries;
-        self.heap.retain(|node| entries.at_mut(node.slot()).is_some_and(|entry| entry.has(*node)));
-        self.outdated = 0;
-        self.right_the_first();
+        self.heap.change(|nodes| {
+            nodes.retain_mut(|node| match entries.at_mut(node.slot()) {
+                Some(entry) if entry.has(*node) => {
+                    *node = entry.renew(node.slot());
+                    true
+                }
+                _ => false,
+            });
+        });
+        (self.outdated, self.put_off, self.moved) = (0, 0, 0);
     }
 }
 

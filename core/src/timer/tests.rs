@@ -2,18 +2,19 @@ use super::*;
 
 /// What must hold after every step.
 fn verify<T>(queue: &mut TimerQueue<T>) {
-    let mut standing = 0;
+    let (mut standing, mut put_off) = (0, 0);
     for node in queue.heap.nodes() {
         if let Some(entry) = queue.entries.at_mut(node.slot()) {
             if entry.has(*node) {
                 standing += 1;
+                put_off += usize::from(entry.was_put_off());
                 assert!(node.deadline() <= entry.deadline, "a node would come up too late");
             }
         }
     }
     let waiting = queue.entries.iter_mut().filter(|(_, entry)| entry.node.is_some()).count();
     assert_eq!(standing, waiting, "a timer without a node");
-    assert_eq!(queue.outdated, queue.heap.len() - standing);
+    assert_eq!((queue.outdated, queue.put_off), (queue.heap.len() - standing, put_off));
     if let Some(first) = queue.heap.first() {
         let entry = queue.entries.at_mut(first.slot()).unwrap();
         assert!(entry.has(first) && entry.deadline == first.deadline(), "the first is not right");
@@ -125,6 +126,62 @@ fn the_worst_orders_of_setting_anew_leave_few_outdated_nodes() {
     rounds(|round, i| if (round + i) % 2 == 0 { FAR - i } else { i });
     // All alike.
     rounds(|_, _| 7);
+}
+
+#[test]
+fn the_counts_are_right_after_every_step() {
+    let mut queue = TimerQueue::new();
+    let mut tokens = Vec::new();
+    let (mut due, mut state) = (Vec::new(), 7_u64);
+    let mut below = |limit: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % limit
+    };
+    for step in 0..20_000 {
+        let token = tokens.get(below(200) as usize).copied();
+        match (below(8), token) {
+            (0, Some(token)) => drop(queue.cancel(token)),
+            // Now earlier, now later; often twice before the heap learns of it.
+            (1..=5, Some(token)) => drop(queue.rearm(token, at(step + below(5000)))),
+            (6, Some(_)) => queue.take_due(at(step), &mut due),
+            _ => {
+                let token = queue.insert(at(step + below(2000)), ()).unwrap();
+                match tokens.iter_mut().find(|token| !queue.contains(**token)) {
+                    Some(stale) => *stale = token,
+                    None => tokens.push(token),
+                }
+            }
+        }
+        verify(&mut queue);
+    }
+    assert!(!due.is_empty() && queue.len() > 100);
+}
+
+/// Puts each of ten thousand timers off, in an order that a step gives, and counts the nodes that are moved one by one.
+fn moves(step: usize) -> usize {
+    const COUNT: usize = 10_000;
+    let mut queue = TimerQueue::new();
+    let tokens: Vec<Token> = (0..COUNT).map(|i| queue.insert(at(i as u64), ()).unwrap()).collect();
+    let mut moves = 0;
+    for i in 0..COUNT {
+        let before = queue.moved;
+        let i = i * step % COUNT;
+        queue.rearm(tokens[i], at((COUNT + i) as u64)).unwrap();
+        // After a sweep the count begins anew.
+        moves += queue.moved.checked_sub(before).unwrap_or(COUNT / MOVE + queue.moved);
+    }
+    verify(&mut queue);
+    assert_eq!(queue.next_deadline(), Some(at(COUNT as u64)));
+    moves
+}
+
+#[test]
+fn when_all_are_put_off_they_are_put_right_in_one_go() {
+    for step in [7919, 6_007, 4_421] {
+        let moves = moves(step);
+        assert!(moves <= 10_000 / 4, "{moves}");
+    }
+    assert_eq!(moves(1), 10_000, "always the first, and nothing else is to be put right");
 }
 
 #[test]
