@@ -54,6 +54,15 @@
 /** The first value of an fsock_accept_stats. */
 #define FSOCK_ACCEPT_STATS_INIT {sizeof(fsock_accept_stats), 0, 0, 0, 0, 0}
 
+/** The first value of an fsock_stream_options. */
+#define FSOCK_STREAM_OPTIONS_INIT {sizeof(fsock_stream_options), 0, 0, 0, 0, 0, 0, 0, 0}
+
+/** The first value of an fsock_server_options. */
+#define FSOCK_SERVER_OPTIONS_INIT {sizeof(fsock_server_options), 0, 0, 0}
+
+/** The first value of an fsock_server_counters. */
+#define FSOCK_SERVER_COUNTERS_INIT {sizeof(fsock_server_counters), 0, 0, 0, 0, 0, 0, 0}
+
 /** The first value of an fsock_stats. */
 #define FSOCK_STATS_INIT {sizeof(fsock_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
@@ -169,6 +178,52 @@ struct sockaddr_storage;
 
 /** Listen flag: connections carry messages, not bytes (SOCK_SEQPACKET). Unix addresses only. */
 #define FSOCK_LISTEN_SEQPACKET UINT32_C(16)
+
+/**
+ * Stream event: the connection that fsock_stream_connect began is there. (Or failed: then FSOCK_STREAM_CLOSED comes, and
+ * this does not.)
+ */
+#define FSOCK_STREAM_CONNECTED UINT32_C(1)
+
+/** Stream event: bytes from the peer, in data and length: at least one, at most 65536. */
+#define FSOCK_STREAM_DATA UINT32_C(2)
+
+/**
+ * Stream event: the peer has sent all that it will. Unless the callback calls fsock_stream_keep, the stream is closed when
+ * what is queued has been sent.
+ */
+#define FSOCK_STREAM_END UINT32_C(3)
+
+/** Stream event: the queue was full, and has fallen to the low-water mark. */
+#define FSOCK_STREAM_WRITABLE UINT32_C(4)
+
+/**
+ * Stream event: a time-out is over; detail is one of FSOCK_TIMEOUT_. Unless the callback calls fsock_stream_keep (which
+ * starts it anew) or fsock_stream_close (which sends what is queued first), the stream is closed with -ETIMEDOUT.
+ */
+#define FSOCK_STREAM_TIMED_OUT UINT32_C(5)
+
+/**
+ * Stream event: the server that accepted this connection is being drained. Unless the callback calls fsock_stream_keep, to
+ * finish what it is at and close then, the stream is closed when what is queued has been sent.
+ */
+#define FSOCK_STREAM_STOPPING UINT32_C(6)
+
+/**
+ * Stream event: the last one, always; the token is stale, the socket is closed. error is 0 when both sides were done,
+ * else what ended the connection: -ECONNRESET, -EPIPE, -ETIMEDOUT, -ECONNREFUSED and the like, or what the callback has
+ * returned.
+ */
+#define FSOCK_STREAM_CLOSED UINT32_C(7)
+
+/** Time-out: nothing was received nor sent. */
+#define FSOCK_TIMEOUT_IDLE UINT32_C(1)
+
+/** Time-out: nothing was received while the stream was read. */
+#define FSOCK_TIMEOUT_READ UINT32_C(2)
+
+/** Time-out: the peer has taken nothing of what is queued. */
+#define FSOCK_TIMEOUT_WRITE UINT32_C(3)
 
 /** Datagram flag: it was longer than its room, and the rest is lost. */
 #define FSOCK_DATAGRAM_TRUNCATED UINT32_C(1)
@@ -309,6 +364,107 @@ typedef struct fsock_accept_stats {
     /** Connections that were gone before they could be accepted. */
     uint64_t aborted;
 } fsock_accept_stats;
+
+/**
+ * Marks and time-outs of a stream. Set it up with FSOCK_STREAM_OPTIONS_INIT, then change what matters: zero means the
+ * default throughout. Times are in nanoseconds.
+ */
+typedef struct fsock_stream_options {
+    /** sizeof(fsock_stream_options): tells the library which version of the struct this is. */
+    uint32_t size;
+    /** 0. */
+    uint32_t reserved;
+    /** With so many bytes queued, or more, the stream is full, and not read; 0: 65536. */
+    uint64_t high_water;
+    /** So few have to be left for it to be full no more; 0: a quarter of high_water. */
+    uint64_t low_water;
+    /** The longest time in which nothing is received nor sent; 0: for ever. */
+    uint64_t idle_timeout_ns;
+    /** The longest time in which nothing is received, while the stream is read (not paused, not full); 0: for ever. */
+    uint64_t read_timeout_ns;
+    /** The longest time in which the peer takes nothing of what is queued; 0: for ever. */
+    uint64_t write_timeout_ns;
+    /** The longest time that connecting may take; 0: as long as the kernel tries, about two minutes (tcp(7)). */
+    uint64_t connect_timeout_ns;
+    /**
+     * After fsock_stream_close: the longest time in which the peer takes nothing of what is queued, and then the longest
+     * time for it to close as well; 0: 5 seconds. 1, for want of a smaller one, does not wait for anybody.
+     */
+    uint64_t close_timeout_ns;
+} fsock_stream_options;
+
+/** What the callback of a stream is told. */
+typedef struct fsock_stream_event {
+    /** One of FSOCK_STREAM_; let unknown ones pass. */
+    uint32_t kind;
+    /** Of FSOCK_STREAM_CLOSED: 0, or a negative errno. */
+    int32_t error;
+    /** Of FSOCK_STREAM_TIMED_OUT: one of FSOCK_TIMEOUT_. */
+    uint32_t detail;
+    /** 0. */
+    uint32_t reserved;
+    /** Of FSOCK_STREAM_DATA: the bytes, which are the library's and gone when the callback returns; else NULL. */
+    const void *data;
+    /** How many bytes. */
+    size_t length;
+} fsock_stream_event;
+
+/**
+ * Something has happened to a stream. event is gone when this returns.
+ *
+ * It may call any function of the loop except those that wait, on this stream and on others. What it writes is gathered,
+ * and sent when it returns.
+ *
+ * Returns: 0; or a negative errno, with which the connection is closed at once.
+ */
+typedef int (*fsock_stream_callback)(fsock_loop *loop, uint64_t token, const fsock_stream_event *event, void *user);
+
+/** Limits and callbacks of a server. Set it up with FSOCK_SERVER_OPTIONS_INIT, then change what matters. */
+typedef struct fsock_server_options {
+    /** sizeof(fsock_server_options): tells the library which version of the struct this is. */
+    uint32_t size;
+    /** The most connections at a time: others wait in the kernel's queue. 0: no limit but the process's own. */
+    uint32_t connection_limit;
+    /** How many connections are accepted for each time that the listener is ready; 0: one. */
+    uint32_t budget;
+    /** 0. */
+    uint32_t reserved;
+} fsock_server_options;
+
+/**
+ * A server has accepted a connection: token is its stream's, server the server's, user the server's user data. What is
+ * put into *connection comes back as user in every event of the stream, and goes to the server's drop_connection
+ * in the end. It may write to the stream already.
+ *
+ * Returns: 0; or a negative errno, and the connection is closed: then *connection stays yours.
+ */
+typedef int (*fsock_server_callback)(fsock_loop *loop, uint64_t server, uint64_t token, void **connection, void *user);
+
+/** Counters of a server. Set it up with FSOCK_SERVER_COUNTERS_INIT. */
+typedef struct fsock_server_counters {
+    /** sizeof(fsock_server_counters): tells the library which version of the struct this is. */
+    uint32_t size;
+    /** Connections that are open now. */
+    uint32_t connections;
+    /** Connections accepted. */
+    uint64_t accepted;
+    /** Of these, the ones that the accepting callback has refused. */
+    uint64_t refused;
+    /** Times that the limit of connections was reached. */
+    uint64_t limited;
+    /** Connections that were cut off at the end of a drain. */
+    uint64_t cut_off;
+    /** The errno, negated, for which the listener was given up, or 0. */
+    int32_t failure;
+    /** 0. */
+    uint32_t reserved;
+} fsock_server_counters;
+
+/** A server was drained: its last connection is gone, and its token stale. stats is gone when this returns. */
+typedef void (*fsock_drained_callback)(fsock_loop *loop,
+                                       uint64_t server,
+                                       const fsock_server_counters *stats,
+                                       void *user);
 
 /**
  * A datagram that came: an element of fsock_recv_batch_recv's array. It and what it points at are valid until the batch is
@@ -849,6 +1005,220 @@ int fsock_listener_fd(fsock_loop *loop, uint64_t token);
  * Thread: the loop's own. Since 0.1.0.
  */
 int fsock_listener_stats(fsock_loop *loop, uint64_t token, fsock_accept_stats *stats);
+
+/**
+ * Takes a connected socket, for a buffered connection with a callback: bytes come as FSOCK_STREAM_DATA, what is written is
+ * queued and goes out as the peer takes it, and the last event is FSOCK_STREAM_CLOSED.
+ *
+ * The socket is made non-blocking, and closed by the loop in the end. The token is that of a source: fsock_remove closes
+ * the stream at once, with no further event. options may be NULL; nothing of it is kept. user, drop and token are as for
+ * fsock_add_callback.
+ *
+ * Returns: 0. Errors: -EINVAL (a null pointer, or an option out of range), -E2BIG (options has a part that this library
+ * does not know), -EBADF, -ENOTSOCK, -EPROTOTYPE (it carries messages, not a stream of bytes), -ENOTCONN, -EEXIST (watched
+ * already), -ENOSPC, -ENOMEM, -ECHILD (see fsock_loop_reinit), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: on success
+ * fd is the loop's, and user is until drop; on any error both stay the caller's, and drop is not called. Thread: the
+ * loop's own. Since 0.1.0.
+ */
+int fsock_stream_add(fsock_loop *loop,
+                     int fd,
+                     const fsock_stream_options *options,
+                     fsock_stream_callback callback,
+                     void *user,
+                     fsock_drop drop,
+                     uint64_t *token);
+
+/**
+ * Connects to an address, for a buffered connection: see fsock_stream_add. The callback is told FSOCK_STREAM_CONNECTED, or
+ * FSOCK_STREAM_CLOSED with what went wrong; what is written before goes out then. TCP is set to send at once (TCP_NODELAY).
+ *
+ * address is a struct sockaddr_in, sockaddr_in6 or sockaddr_un, of length bytes; fsock_address_parse makes one of text.
+ *
+ * Returns: 0: the connection has begun. Errors: as fsock_stream_add, and what connect(2) says at once: -ENETUNREACH, or
+ * -ENOENT, -ECONNREFUSED and -EAGAIN (its queue is full) for a Unix path; -EAFNOSUPPORT, -EMFILE, -ENFILE. Ownership:
+ * on success user is the loop's, until drop; on any error it stays the caller's, and drop is not called. Thread: the
+ * loop's own. Since 0.1.0.
+ */
+int fsock_stream_connect(fsock_loop *loop,
+                         const struct sockaddr *address,
+                         uint32_t length,
+                         const fsock_stream_options *options,
+                         fsock_stream_callback callback,
+                         void *user,
+                         fsock_drop drop,
+                         uint64_t *token);
+
+/**
+ * Sends bytes, behind what was written before: when the callback that is running returns, or another stream is written to,
+ * or the next wait begins. What the kernel does not take is copied and queued; fsock_stream_is_full tells when to stop.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EPIPE (this side was shut down or closed), or the error that the connection has failed
+ * with; -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing is kept. Thread: the loop's own.
+ * Since 0.1.0.
+ */
+int fsock_stream_write(fsock_loop *loop, uint64_t token, const void *data, size_t length);
+
+/**
+ * Sends a part of a file, behind what was written before, without a copy through this process (sendfile(2)). The file must
+ * keep that much until it is sent: one that is cut shorter meanwhile ends the connection with -EIO. Reading it may block,
+ * for as long as the disk takes.
+ *
+ * Returns: 0. Errors: as fsock_stream_write; -EBADF, -EMFILE. Ownership: fd stays the caller's; the loop keeps a duplicate
+ * until the part is sent. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_stream_write_file(fsock_loop *loop, uint64_t token, int fd, uint64_t offset, uint64_t count);
+
+/**
+ * Sends now what was written, as much as the kernel takes.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes
+ * hands. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_stream_flush(fsock_loop *loop, uint64_t token);
+
+/**
+ * Whether so much was written that the writer should wait for FSOCK_STREAM_WRITABLE. Until then the stream is not read.
+ *
+ * Returns: 1 or 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing
+ * changes hands. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_stream_is_full(fsock_loop *loop, uint64_t token);
+
+/**
+ * How many bytes were written and not yet taken by the kernel, in *count.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes
+ * hands. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_stream_queued(fsock_loop *loop, uint64_t token, uint64_t *count);
+
+/**
+ * Reads no more, until fsock_stream_resume: what the peer sends waits in the kernel, and then at the peer. Its end is not
+ * noticed either.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes
+ * hands. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_stream_pause(fsock_loop *loop, uint64_t token);
+
+/**
+ * Reads again, after fsock_stream_pause.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes
+ * hands. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_stream_resume(fsock_loop *loop, uint64_t token);
+
+/**
+ * Tells the peer that nothing more comes, when what is queued has been sent; what it sends is still read.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes
+ * hands. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_stream_shutdown(fsock_loop *loop, uint64_t token);
+
+/**
+ * Closes the stream when what is queued has been sent, and waits a while for the peer to close as well, dropping what it
+ * still sends: closed with bytes unread, TCP would reset the connection and destroy what is on its way. Then
+ * FSOCK_STREAM_CLOSED comes. Done twice, it does nothing. To close at once and without a word, use fsock_remove.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes
+ * hands yet. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_stream_close(fsock_loop *loop, uint64_t token);
+
+/**
+ * In the callback of FSOCK_STREAM_END, FSOCK_STREAM_TIMED_OUT or FSOCK_STREAM_STOPPING: the stream stays open, until it is
+ * closed.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes
+ * hands. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_stream_keep(fsock_loop *loop, uint64_t token);
+
+/**
+ * Gives a stream other marks and time-outs. NULL: the defaults.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer, or an option out of range), -E2BIG, FSOCK_E_THREAD,
+ * FSOCK_E_CLOSED. Ownership: nothing is kept. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_stream_configure(fsock_loop *loop, uint64_t token, const fsock_stream_options *options);
+
+/**
+ * The descriptor of a stream: for getpeername(2), getsockname(2) and setsockopt(2). Reading and writing it is the stream's
+ * affair.
+ *
+ * Returns: the descriptor. Errors: FSOCK_E_STALE, -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: it
+ * stays the loop's; do not close it. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_stream_fd(fsock_loop *loop, uint64_t token);
+
+/**
+ * Accepts connections on a socket that is bound, as buffered streams: see fsock_stream_add.
+ *
+ * The loop keeps a duplicate of fd, and makes it non-blocking and listen. accepted is called for each connection; NULL: every
+ * stream gets user, and drop_connection must be NULL. event is called for what happens to the streams, and
+ * drop_connection, if it is not NULL, exactly once with each connection's data, after its last event. options and streams
+ * may be NULL; nothing of them is kept. TCP is set to send at once (TCP_NODELAY). When the process runs out of
+ * descriptors, accepting pauses, as by fsock_listen.
+ *
+ * Returns: 0, and in *token the server. Errors: -EINVAL (a null pointer, an option out of range), -E2BIG (a struct has a
+ * part that this library does not know), -EBADF, -ENOTSOCK, -EOPNOTSUPP (datagrams do not listen), -EPROTOTYPE (the
+ * connections would carry messages), -ENOSPC, -ENOMEM, -EMFILE, -ECHILD (see fsock_loop_reinit), FSOCK_E_THREAD,
+ * FSOCK_E_CLOSED. Ownership: fd stays the caller's; on success user is the loop's, until drop, which comes when the server
+ * and the last of its connections are gone; on any error it stays the caller's, and drop is not called. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_server_start(fsock_loop *loop,
+                       int fd,
+                       const fsock_server_options *options,
+                       const fsock_stream_options *streams,
+                       fsock_server_callback accepted,
+                       fsock_stream_callback event,
+                       fsock_drop drop_connection,
+                       void *user,
+                       fsock_drop drop,
+                       uint64_t *token);
+
+/**
+ * Ends a server at once: its listener and its connections are closed with no further event, their data and the server's
+ * dropped.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED (also when a drop function
+ * has freed the loop). Ownership: user goes back by drop. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_server_stop(fsock_loop *loop, uint64_t token);
+
+/**
+ * Ends a server in good order: the listener is closed, every stream is told FSOCK_STREAM_STOPPING, and closed when what is
+ * queued for it has been sent, unless its callback keeps it for a while. Those left after longest_ns nanoseconds are cut off
+ * with -ETIMEDOUT. When the last is gone, drained is called, if it is not NULL, and the token is stale.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EALREADY (it is being drained), -EINVAL (a null pointer, or a negative time),
+ * -ENOSPC, FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: on success user is the loop's, until drop, which is called exactly
+ * once, after drained; on any error it stays the caller's, and drop is not called. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_server_drain(fsock_loop *loop,
+                       uint64_t token,
+                       int64_t longest_ns,
+                       fsock_drained_callback drained,
+                       void *user,
+                       fsock_drop drop);
+
+/**
+ * Gives a server another limit of connections; 0: none. Connections beyond it stay open.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes
+ * hands. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_server_limit(fsock_loop *loop, uint64_t token, uint32_t connections);
+
+/**
+ * Reads the counters of a server. stats->size must be set (FSOCK_SERVER_COUNTERS_INIT does that), as for fsock_loop_stats.
+ *
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer, or a size below 8 or beyond 4096), FSOCK_E_THREAD,
+ * FSOCK_E_CLOSED. Ownership: nothing is kept. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_server_stats(fsock_loop *loop, uint64_t token, fsock_server_counters *stats);
 
 /**
  * Makes room for so many datagrams at a time (1 to 1024) of so many bytes each (at least 1). With UDP_GRO give each

@@ -1,6 +1,7 @@
 //! What is behind `fsock_loop *`, and the ways into it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use fastsock::{Event, Reactor, Stats};
@@ -31,8 +32,8 @@ pub struct fsock_loop {
     pub(crate) kept: Cell<Option<Event>>,
     /// The counters when the log was told of them last.
     told: Cell<Stats>,
-    /// Drop functions to call.
-    buried: RefCell<Vec<Last>>,
+    /// Drop functions to call, in this order.
+    buried: RefCell<VecDeque<Last>>,
 }
 
 impl Handle for fsock_loop {}
@@ -89,7 +90,7 @@ impl fsock_loop {
     }
 
     pub(crate) fn bury(&self, last: Last) {
-        self.buried.borrow_mut().push(last);
+        self.buried.borrow_mut().push_back(last);
     }
 
     #[inline]
@@ -101,7 +102,7 @@ impl fsock_loop {
     #[cold]
     pub(crate) fn call_buried(&self) {
         loop {
-            let next = self.buried.borrow_mut().pop();
+            let next = self.buried.borrow_mut().pop_front();
             let Some(last) = next else { return };
             // It answers to nobody: a panic in it ends here.
             contain(|| last.call());

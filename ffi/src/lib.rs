@@ -34,6 +34,10 @@ pub mod address;
 
 pub mod listener;
 
+pub mod stream;
+
+pub mod server;
+
 pub mod recv_batch;
 pub mod send_batch;
 

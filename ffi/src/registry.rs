@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     Source,
     Timer,
     Signal,
+    Server,
 }
 
 impl Kind {
@@ -24,6 +25,7 @@ impl Kind {
             Kind::Source => token.is_source(),
             Kind::Timer => token.is_timer(),
             Kind::Signal => token.is_signal(),
+            Kind::Server => token.is_server(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! One wait and what follows from it: the only place from which C's callbacks are reached.
 
+use std::ffi::c_void;
 use std::time::Duration;
 
 use fastsock::{Event, Reactor};
@@ -9,6 +10,7 @@ use crate::event::fsock_event;
 use crate::guard::contain;
 use crate::home::fsock_loop;
 use crate::log;
+use crate::user::{User, fsock_drop};
 
 /// The context of every callback: whose turn it is, and where events without a callback go.
 pub(crate) struct Turn {
@@ -57,6 +59,11 @@ impl Turn {
         let home = unsafe { &*self.home };
         home.reactor.set(reactor);
         callback(self.home);
+    }
+
+    /// User data of C's, for a callback that is registered now.
+    pub(crate) fn user(&self, data: *mut c_void, drop: fsock_drop) -> User {
+        User::new(self.home, data, drop)
     }
 
     /// Runs what this listener's callback does.

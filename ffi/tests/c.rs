@@ -53,7 +53,7 @@ macro_rules! behaviours {
 
 behaviours! {
     addresses callbacks children closed_unasked config datagrams drop_once embed fork free_in_callback listener measure misuse
-    remove_in_batch remove_in_drop remove_orders signals submit timers triggers version wait_level waker
+    remove_in_batch remove_in_drop remove_orders server signals stream submit timers triggers version wait_level waker
 }
 
 /// What the sanitizers are there to find is found: else their silence would mean nothing.
