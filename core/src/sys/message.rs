@@ -162,11 +162,10 @@ pub(crate) fn send_file(fd: BorrowedFd<'_>, file: BorrowedFd<'_>, offset: u64, c
         libc::off_t::try_from(offset).map_err(|_| crate::error::with(libc::EOVERFLOW, "no file is as long as that"))?;
     // Linux moves no more than this in one call, and takes counts beyond `isize` for negative ones.
     let count = count.min(0x7fff_f000);
-    let result = without_sigpipe(|| {
+    without_sigpipe(count, || {
         // SAFETY: the offset lives on this frame.
-        syscall!(libc::sendfile(fd.as_raw_fd(), file.as_raw_fd(), &mut offset, count))
-    });
-    result.map(|sent| sent as usize)
+        syscall!(libc::sendfile(fd.as_raw_fd(), file.as_raw_fd(), &mut offset, count)).map(|sent| sent as usize)
+    })
 }
 
 /// The most messages that sendmmsg(2) takes at a time.

@@ -6,7 +6,8 @@ use super::syscall;
 
 /// Calls something that may write to a peer that is gone, and keeps the SIGPIPE of that away from the process, for the
 /// calls that know no `MSG_NOSIGNAL`. The signal is the thread's own (signal(7)): no other thread sees any of this.
-pub(crate) fn without_sigpipe<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+/// `call` is to move `count` bytes, and returns how many it has.
+pub(crate) fn without_sigpipe(count: usize, call: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
     let mut pipe = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset writes the whole set; the others write or read sets that were written, on this frame.
@@ -19,7 +20,12 @@ pub(crate) fn without_sigpipe<T>(call: impl FnOnce() -> io::Result<T>) -> io::Re
         (pipe.assume_init(), was_blocked && is_pending())
     };
     let result = call();
-    if !was_pending && matches!(&result, Err(error) if error.raw_os_error() == Some(libc::EPIPE)) {
+    // Also when it has moved some bytes: the kernel sends a file piece by piece, and the peer may go between two of them.
+    let stopped_short = match &result {
+        Ok(moved) => *moved < count,
+        Err(error) => error.raw_os_error() == Some(libc::EPIPE),
+    };
+    if stopped_short && !was_pending {
         let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: the set and the time live on this frame. It fails when no signal came: it may be ignored.
         let _ = syscall!(libc::sigtimedwait(&pipe, ptr::null_mut(), &at_once));

@@ -49,12 +49,13 @@ impl<'fd, C> Reactor<'fd, C> {
             // That comes first. What else there is to tell is reported again.
             return self.settle(token, context, turn, after);
         }
-        if event.is_writable() {
-            self.streams.send_queued(token);
-        }
         let mut count = 0;
+        // First what the peer has sent before it went, if it did.
         if event.is_readable() {
             count += self.read_stream(event, context, turn, after);
+        }
+        if event.is_writable() && self.is_same(turn) && self.poller.contains(token) {
+            self.streams.send_queued(token);
         }
         count + self.settle(token, context, turn, after)
     }
@@ -76,12 +77,12 @@ impl<'fd, C> Reactor<'fd, C> {
             // Out of its place for as long as the callback sees it.
             let mut scratch = std::mem::take(&mut streams.scratch);
             scratch.resize(SCRATCH, 0);
-            let Some(state) = streams.at(token).filter(|state| state.reads() && state.callback.is_some()) else {
+            let Some(state) = streams.at(token).filter(|state| state.reads() && state.hears()) else {
                 streams.scratch = scratch;
                 break;
             };
             let received = state.socket.recv(&mut scratch);
-            if state.keeps_time() && !state.flags.has(Flags::LINGERING) {
+            if received.is_ok() && state.keeps_time() && !state.flags.has(Flags::LINGERING) {
                 state.last_read = Time::now();
             }
             let lingers = state.flags.has(Flags::LINGERING);
@@ -157,9 +158,11 @@ impl<'fd, C> Reactor<'fd, C> {
                 if let Some(state) = self.streams.at(token) {
                     state.callback = Some(callback);
                     state.flags.take(Flags::CALLED);
-                    if let Err(error) = result {
-                        state.failure.get_or_insert(error);
-                    }
+                }
+                if let Err(error) = result {
+                    // What was written before goes out: after a failure nothing does.
+                    self.flush_cork_of(token);
+                    self.fail(token, error);
                 }
             }
         }

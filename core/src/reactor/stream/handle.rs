@@ -48,6 +48,10 @@ impl<'fd, C> Stream<'_, 'fd, C> {
     /// Sends now what was written, as much as the kernel takes.
     pub fn flush(&mut self) {
         self.reactor.flush_cork_of(self.token);
+        if self.state().is_some_and(|state| state.flags.take(Flags::UNTRIED)) {
+            self.reactor.streams.send_queued(self.token);
+            self.reactor.note(self.token);
+        }
     }
 
     /// How many bytes were written and not yet taken by the kernel.

@@ -114,6 +114,11 @@ impl<C> State<'_, C> {
         !self.flags.has(against)
     }
 
+    /// Whether there is somebody to be told: not while it is told something, nor when it has failed.
+    pub(super) fn hears(&self) -> bool {
+        self.callback.is_some() && self.failure.is_none()
+    }
+
     pub(super) fn wanted(&self) -> Interest {
         let mut wanted = Interest::NONE;
         if self.reads() {
