@@ -16,6 +16,20 @@ const REFUSALS: usize = 64;
 const ABORTS: usize = 64;
 
 /// A connection, non-blocking and close-on-exec.
+///
+/// ```
+/// use fastsock::net::{Accept, Listener};
+/// use std::net::TcpStream;
+/// # fn main() -> std::io::Result<()> {
+/// let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+/// let client = TcpStream::connect(listener.local_addr()?.ip().unwrap())?;
+/// let Accept::Connection(accepted) = listener.accept()? else { panic!("nobody there") };
+/// assert_eq!(accepted.peer().ip(), Some(client.local_addr()?));
+/// let stream = TcpStream::from(accepted.into_fd());
+/// assert_eq!(stream.peer_addr()?, client.local_addr()?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Accepted {
     fd: OwnedFd,
@@ -24,17 +38,57 @@ pub struct Accepted {
 
 impl Accepted {
     /// The peer's address.
+    ///
+    /// ```
+    /// use fastsock::net::{Accept, Listener, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let path = format!("\0fastsock-doc-peer-{}", std::process::id());
+    /// let mut listener = Listener::bind_unix(&path)?;
+    /// let client = Socket::for_address(listener.local_addr()?, Default::default())?;
+    /// let _ = client.connect(listener.local_addr()?)?;
+    /// let Accept::Connection(accepted) = listener.accept()? else { panic!("nobody there") };
+    /// assert_eq!(accepted.peer().unix_bytes(), Some(&b""[..])); // Unix clients mostly have no name.
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn peer(&self) -> &PeerAddress {
         &self.peer
     }
 
     /// The socket, for `TcpStream::from` or `UnixStream::from`.
+    ///
+    /// ```
+    /// use fastsock::net::{Accept, Listener};
+    /// use std::io::{ErrorKind, Read};
+    /// use std::net::TcpStream;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// let _client = TcpStream::connect(listener.local_addr()?.ip().unwrap())?;
+    /// let Accept::Connection(accepted) = listener.accept()? else { panic!("nobody there") };
+    /// let mut stream = TcpStream::from(accepted.into_fd());
+    /// assert_eq!(stream.read(&mut [0; 9]).unwrap_err().kind(), ErrorKind::WouldBlock); // Non-blocking.
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn into_fd(self) -> OwnedFd {
         self.fd
     }
 }
 
 /// What came of trying to accept.
+///
+/// ```
+/// use fastsock::net::{Accept, Listener};
+/// # fn main() -> std::io::Result<()> {
+/// let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+/// match listener.accept()? {
+///     Accept::Connection(accepted) => unreachable!("{accepted:?}"),
+///     Accept::WouldBlock => {} // Wait until it is readable.
+///     Accept::Paused(until) => eprintln!("no descriptors: again at {until:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub enum Accept {
     /// A connection.
@@ -46,6 +100,18 @@ pub enum Accept {
 }
 
 /// Counters of a listener.
+///
+/// ```
+/// use fastsock::net::{AcceptStats, Listener};
+/// # fn main() -> std::io::Result<()> {
+/// let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+/// let _client = std::net::TcpStream::connect(listener.local_addr()?.ip().unwrap())?;
+/// listener.accept()?;
+/// let AcceptStats { accepted, pauses, refused, .. } = listener.stats();
+/// assert_eq!((accepted, pauses, refused), (1, 0, 0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AcceptStats {
@@ -69,6 +135,20 @@ pub struct AcceptStats {
 ///
 /// Errors that are about one connection alone (`ECONNABORTED`, `EPROTO` and the network errors that accept(2) lists)
 /// are passed over.
+///
+/// ```
+/// use fastsock::net::{Accept, AcceptPolicy};
+/// use std::os::fd::AsFd;
+/// # fn main() -> std::io::Result<()> {
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?; // The host's own.
+/// listener.set_nonblocking(true)?;
+/// let mut policy = AcceptPolicy::new();
+/// let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+/// assert!(matches!(policy.accept(listener.as_fd())?, Accept::Connection(_)));
+/// assert!(matches!(policy.accept(listener.as_fd())?, Accept::WouldBlock));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct AcceptPolicy {
     spare: Option<OwnedFd>,
@@ -80,21 +160,79 @@ pub struct AcceptPolicy {
 
 impl AcceptPolicy {
     /// The policy, with a descriptor in reserve if one can be had.
+    ///
+    /// ```
+    /// use fastsock::net::{AcceptPolicy, AcceptStats};
+    /// let policy = AcceptPolicy::new();
+    /// assert_eq!(policy.stats(), AcceptStats::default());
+    /// assert_eq!(policy.paused_until(), None);
+    /// ```
     pub fn new() -> AcceptPolicy {
         AcceptPolicy { spare: socket::spare().ok(), ..AcceptPolicy::default() }
     }
 
     /// The counters.
+    ///
+    /// ```
+    /// use fastsock::net::AcceptPolicy;
+    /// use std::os::fd::AsFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let mut policy = AcceptPolicy::new();
+    /// policy.accept(listener.as_fd())?;
+    /// assert_eq!(policy.stats().accepted, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stats(&self) -> AcceptStats {
         self.stats
     }
 
     /// Until when accepting pauses.
+    ///
+    /// ```
+    /// use fastsock::Time;
+    /// use fastsock::net::{Accept, AcceptPolicy};
+    /// use std::os::fd::AsFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let _client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let mut policy = AcceptPolicy::new();
+    /// let mut hoard = Vec::new(); // Takes every descriptor that this process may have.
+    /// # let limit = libc::rlimit { rlim_cur: 64, rlim_max: 64 };
+    /// # assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+    /// while let Ok(file) = std::fs::File::open("/dev/null") {
+    ///     hoard.push(file);
+    /// }
+    /// let Accept::Paused(until) = policy.accept(listener.as_fd())? else { panic!("room for one more") };
+    /// assert!(policy.paused_until() == Some(until) && until > Time::from_nanos(0));
+    /// hoard.clear();
+    /// assert!(matches!(policy.accept(listener.as_fd())?, Accept::Connection(_)));
+    /// assert_eq!(policy.paused_until(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn paused_until(&self) -> Option<Time> {
         self.until
     }
 
     /// Takes one connection from this listening, non-blocking socket.
+    ///
+    /// ```
+    /// use fastsock::net::{Accept, AcceptPolicy};
+    /// use std::os::fd::AsFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let mut policy = AcceptPolicy::new();
+    /// let Accept::Connection(accepted) = policy.accept(listener.as_fd())? else { panic!("nobody there") };
+    /// assert_eq!(accepted.peer().ip(), Some(client.local_addr()?));
+    /// let error = policy.accept(client.as_fd()).unwrap_err(); // It does not listen.
+    /// assert_eq!(fastsock::errno(&error), libc::EINVAL);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Those of accept(2) that are about the listener itself: `EBADF`, `EINVAL` (it does not listen), `ENOTSOCK`.

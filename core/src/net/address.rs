@@ -10,6 +10,21 @@ use crate::error;
 use crate::sys::socket::RawAddress;
 
 /// The address of a peer or of a socket of one's own: IPv4, IPv6 or Unix.
+///
+/// ```
+/// use fastsock::net::PeerAddress;
+/// use std::net::SocketAddr;
+/// use std::path::Path;
+/// # fn main() -> std::io::Result<()> {
+/// let ip = PeerAddress::from(SocketAddr::from(([192, 0, 2, 1], 80)));
+/// assert_eq!(format!("{ip:?}"), "192.0.2.1:80");
+/// let unix = PeerAddress::try_from(Path::new("/run/app.sock"))?;
+/// assert_eq!(format!("{unix:?}"), "unix:\"/run/app.sock\"");
+/// let error = PeerAddress::try_from(Path::new(&"x".repeat(108))).unwrap_err();
+/// assert_eq!(fastsock::errno(&error), libc::ENAMETOOLONG);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy)]
 pub struct PeerAddress(RawAddress);
 
@@ -23,6 +38,15 @@ impl PeerAddress {
     }
 
     /// The bytes of the `sockaddr` of its family, aligned as one: for C's functions. Empty when the kernel gave none.
+    ///
+    /// ```
+    /// use fastsock::net::PeerAddress;
+    /// use std::net::SocketAddr;
+    /// let address = PeerAddress::from(SocketAddr::from(([127, 0, 0, 1], 0x1234)));
+    /// let bytes = address.as_bytes(); // A `sockaddr_in`: family, port, address, padding.
+    /// assert_eq!(bytes.len(), size_of::<libc::sockaddr_in>());
+    /// assert_eq!(bytes[2..8], [0x12, 0x34, 127, 0, 0, 1]);
+    /// ```
     pub fn as_bytes(&self) -> &[u8] {
         let len = (self.0.len as usize).min(size_of::<libc::sockaddr_storage>());
         // SAFETY: the storage has that many bytes, none of them padding.
@@ -30,6 +54,19 @@ impl PeerAddress {
     }
 
     /// From the bytes of a `sockaddr` of C's: the inverse of [`as_bytes`](Self::as_bytes).
+    ///
+    /// ```
+    /// use fastsock::net::PeerAddress;
+    /// use std::net::SocketAddr;
+    /// # fn main() -> std::io::Result<()> {
+    /// let address = PeerAddress::from(SocketAddr::from(([127, 0, 0, 1], 80)));
+    /// let copy = PeerAddress::from_bytes(address.as_bytes())?;
+    /// assert_eq!(copy.ip(), address.ip());
+    /// let error = PeerAddress::from_bytes(&address.as_bytes()[..4]).unwrap_err();
+    /// assert_eq!(fastsock::errno(&error), libc::EINVAL);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EINVAL`: longer than a `sockaddr_storage`, or shorter than the family's own (or than the family).
@@ -54,11 +91,31 @@ impl PeerAddress {
     }
 
     /// The address family, `AF_INET` and so on; `AF_UNSPEC` when the kernel gave none.
+    ///
+    /// ```
+    /// use fastsock::net::{Kind, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let (socket, _other) = Socket::pair(Kind::Stream)?;
+    /// assert_eq!(socket.local_addr()?.family(), libc::AF_UNIX);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn family(&self) -> i32 {
         if self.0.len == 0 { libc::AF_UNSPEC } else { i32::from(self.0.storage.ss_family) }
     }
 
     /// The IP address and port; `None` for a Unix socket.
+    ///
+    /// ```
+    /// use fastsock::net::{Kind, Listener, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// assert_ne!(listener.local_addr()?.ip().unwrap().port(), 0);
+    /// let (unix, _other) = Socket::pair(Kind::Stream)?;
+    /// assert_eq!(unix.local_addr()?.ip(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn ip(&self) -> Option<SocketAddr> {
         match self.family() {
             libc::AF_INET => {
@@ -79,7 +136,19 @@ impl PeerAddress {
     }
 
     /// The path's bytes of a Unix address: empty when it has no name, starting with NUL when the name is abstract
-    /// (unix(7)); `None` for other families.
+    /// (unix(7)); `None` for other families, and when the kernel gave none.
+    ///
+    /// ```
+    /// use fastsock::net::{Listener, PeerAddress};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let name = format!("\0fastsock-doc-unix-{}", std::process::id());
+    /// let listener = Listener::bind_unix(&name)?; // Abstract: it starts with NUL.
+    /// assert_eq!(listener.local_addr()?.unix_bytes(), Some(name.as_bytes()));
+    /// let ip = PeerAddress::from(std::net::SocketAddr::from(([127, 0, 0, 1], 80)));
+    /// assert_eq!(ip.unix_bytes(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn unix_bytes(&self) -> Option<&[u8]> {
         if self.family() != libc::AF_UNIX {
             return None;

@@ -38,6 +38,16 @@ pub struct ListenOptions {
 
 impl ListenOptions {
     /// As [`Listener::bind`]: a stream, `SO_REUSEADDR` on, the longest queue, and the system's choice of the rest.
+    ///
+    /// ```
+    /// use fastsock::net::ListenOptions;
+    /// use std::net::SocketAddr;
+    /// # fn main() -> std::io::Result<()> {
+    /// let listener = ListenOptions::new().listen(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    /// assert!(listener.local_addr()?.ip().unwrap().ip().is_loopback());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new() -> ListenOptions {
         ListenOptions {
             kind: Kind::Stream,
@@ -49,6 +59,19 @@ impl ListenOptions {
     }
 
     /// What the connections carry: [`Kind::Stream`], or [`Kind::SeqPacket`] at a Unix address.
+    ///
+    /// ```
+    /// use fastsock::net::options::SocketOptions;
+    /// use fastsock::net::{Kind, ListenOptions, PeerAddress};
+    /// use std::path::Path;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let name = format!("\0fastsock-doc-kind-{}", std::process::id());
+    /// let address = PeerAddress::try_from(Path::new(&name))?;
+    /// let listener = ListenOptions::new().kind(Kind::SeqPacket).listen(address)?;
+    /// assert_eq!(listener.kind()?, Some(Kind::SeqPacket));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn kind(mut self, kind: Kind) -> ListenOptions {
         self.kind = kind;
         self
@@ -56,6 +79,21 @@ impl ListenOptions {
 
     /// Whether an IPv6 listener leaves IPv4 alone; `false` is dual stack, where IPv4 peers have addresses such as
     /// `::ffff:192.0.2.1`. `IPV6_V6ONLY`, ipv6(7). Unset, `net.ipv6.bindv6only` decides, which is mostly 0: dual stack.
+    ///
+    /// ```
+    /// use fastsock::net::ListenOptions;
+    /// use fastsock::net::options::IpOptions;
+    /// use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+    /// # fn main() -> std::io::Result<()> {
+    /// let options = ListenOptions::new().only_v6(true);
+    /// if let Ok(listener) = options.listen(SocketAddr::from((Ipv6Addr::LOCALHOST, 0))) { // Where there is IPv6.
+    ///     assert!(listener.only_v6()?);
+    /// }
+    /// let error = options.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap_err();
+    /// assert_eq!(fastsock::errno(&error), libc::EINVAL);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn only_v6(mut self, only: bool) -> ListenOptions {
         self.only_v6 = Some(only);
         self
@@ -63,6 +101,18 @@ impl ListenOptions {
 
     /// Whether an address may be taken again while connections of a listener before this one linger: `SO_REUSEADDR`,
     /// socket(7). On at first; Unix addresses know nothing of it.
+    ///
+    /// ```
+    /// use fastsock::net::ListenOptions;
+    /// use fastsock::net::options::SocketOptions;
+    /// use std::net::SocketAddr;
+    /// # fn main() -> std::io::Result<()> {
+    /// let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    /// assert!(ListenOptions::new().listen(anywhere)?.reuse_address()?);
+    /// assert!(!ListenOptions::new().reuse_address(false).listen(anywhere)?.reuse_address()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reuse_address(mut self, reuse: bool) -> ListenOptions {
         self.reuse_address = reuse;
         self
@@ -70,6 +120,20 @@ impl ListenOptions {
 
     /// Whether several listeners of one user may share the address, each with a queue of its own: `SO_REUSEPORT`,
     /// socket(7). Every one of them must ask for it. When one closes, the connections in its queue are reset.
+    ///
+    /// ```
+    /// use fastsock::net::ListenOptions;
+    /// use std::net::SocketAddr;
+    /// # fn main() -> std::io::Result<()> {
+    /// let shared = ListenOptions::new().reuse_port(true);
+    /// let first = shared.listen(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    /// let address = first.local_addr()?;
+    /// shared.listen(address)?;
+    /// let error = ListenOptions::new().listen(address).unwrap_err(); // This one did not ask for it.
+    /// assert_eq!(fastsock::errno(&error), libc::EADDRINUSE);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reuse_port(mut self, reuse: bool) -> ListenOptions {
         self.reuse_port = reuse;
         self
@@ -77,12 +141,39 @@ impl ListenOptions {
 
     /// How many connections wait to be accepted, from 0 (one may wait) to `net.core.somaxconn` (mostly 4096), to which the
     /// kernel cuts it without a word: listen(2).
+    ///
+    /// ```
+    /// use fastsock::net::{Connect, Family, Kind, ListenOptions, PeerAddress, Socket};
+    /// use std::path::Path;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let name = format!("\0fastsock-doc-backlog-{}", std::process::id());
+    /// let address = PeerAddress::try_from(Path::new(&name))?;
+    /// let _listener = ListenOptions::new().backlog(0).listen(address)?;
+    /// let (first, second) = (Socket::new(Family::Unix, Kind::Stream)?, Socket::new(Family::Unix, Kind::Stream)?);
+    /// assert_eq!(first.connect(address)?, Connect::Done); // One may wait.
+    /// assert_eq!(fastsock::errno(&second.connect(address).unwrap_err()), libc::EAGAIN);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn backlog(mut self, connections: u32) -> ListenOptions {
         self.backlog = connections;
         self
     }
 
     /// Listens on this address. Port 0: the kernel's choice, which [`Listener::local_addr`] tells.
+    ///
+    /// ```
+    /// use fastsock::net::{Kind, ListenOptions};
+    /// use std::net::SocketAddr;
+    /// # fn main() -> std::io::Result<()> {
+    /// let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    /// let listener = ListenOptions::new().backlog(16).listen(anywhere)?;
+    /// std::net::TcpStream::connect(listener.local_addr()?.ip().unwrap())?;
+    /// let error = ListenOptions::new().kind(Kind::Datagram).listen(anywhere).unwrap_err();
+    /// assert_eq!(fastsock::errno(&error), libc::EOPNOTSUPP);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Listener::bind`] and [`Listener::bind_unix`]. `EINVAL`: `only_v6` at an address that is not IPv6.

@@ -8,6 +8,18 @@ use crate::error;
 use crate::sys::{message, options};
 
 /// What [`Socket::recv_fds`] received.
+///
+/// ```
+/// use fastsock::net::{Kind, ReceivedFds, Socket};
+/// use std::os::fd::AsFd;
+/// # fn main() -> std::io::Result<()> {
+/// let (here, there) = Socket::pair(Kind::Stream)?;
+/// here.send_fds(b"two", &[here.as_fd(), there.as_fd()])?;
+/// let ReceivedFds { bytes, fds, fds_truncated, .. } = there.recv_fds(&mut [0; 16], 1)?;
+/// assert_eq!((bytes, fds.len(), fds_truncated), (3, 1, true)); // The second has been closed.
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ReceivedFds {
@@ -66,6 +78,24 @@ impl Socket {
     /// Receives bytes as [`recv`](Self::recv), and the descriptors that came with them, so many at most (up to 253). Over a
     /// stream it stops before bytes that came with others. Descriptors that come while [`recv`](Self::recv) is used
     /// instead are closed by the kernel.
+    ///
+    /// ```
+    /// use fastsock::net::{Kind, Socket};
+    /// use std::fs::File;
+    /// use std::io::Read;
+    /// use std::os::fd::AsFd;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (here, there) = Socket::pair(Kind::Stream)?;
+    /// here.send_fds(b"file", &[File::open("/proc/self/comm")?.as_fd()])?;
+    /// let mut buffer = [0; 16];
+    /// let mut received = there.recv_fds(&mut buffer, 1)?;
+    /// assert_eq!(&buffer[..received.bytes], b"file");
+    /// let mut text = String::new();
+    /// File::from(received.fds.remove(0)).read_to_string(&mut text)?;
+    /// assert!(text.ends_with('\n'));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As there.

@@ -7,6 +7,17 @@ use crate::error;
 use crate::sys::{message, options, socket};
 
 /// The family of a socket's addresses.
+///
+/// ```
+/// use fastsock::net::{Family, Kind, Socket};
+/// # fn main() -> std::io::Result<()> {
+/// for (family, number) in [(Family::V4, libc::AF_INET), (Family::Unix, libc::AF_UNIX)] {
+///     let socket = Socket::new(family, Kind::Datagram)?;
+///     assert_eq!(socket.local_addr()?.family(), number);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Family {
@@ -29,6 +40,19 @@ impl Family {
 }
 
 /// What a socket carries.
+///
+/// ```
+/// use fastsock::net::{Kind, Socket};
+/// # fn main() -> std::io::Result<()> {
+/// for (kind, received) in [(Kind::Stream, 6), (Kind::Datagram, 3), (Kind::SeqPacket, 3)] {
+///     let (a, b) = Socket::pair(kind)?;
+///     a.send(b"one")?;
+///     a.send(b"two")?;
+///     assert_eq!(b.recv(&mut [0; 100])?, received); // All the bytes, or one message.
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -52,6 +76,24 @@ impl Kind {
 }
 
 /// How far a connection has come.
+///
+/// ```
+/// use fastsock::net::{Connect, Family, Kind, Listener, Socket};
+/// use fastsock::{Interest, Poller, Trigger};
+/// use std::os::fd::AsFd;
+/// # fn main() -> std::io::Result<()> {
+/// let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+/// let socket = Socket::new(Family::V4, Kind::Stream)?;
+/// if socket.connect(listener.local_addr()?)? == Connect::InProgress {
+///     let mut poller = Poller::new()?;
+///     poller.add(socket.as_fd(), Interest::WRITABLE, Trigger::Level)?;
+///     poller.wait(&mut Vec::new(), None)?;
+///     assert_eq!(socket.finish_connect()?, Connect::Done);
+/// }
+/// assert_eq!(socket.peer_addr()?.ip(), listener.local_addr()?.ip());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a connection in progress is not one yet"]
 pub enum Connect {
@@ -103,6 +145,17 @@ pub struct Socket {
 impl Socket {
     /// A socket without an address: socket(2).
     ///
+    /// ```
+    /// use fastsock::net::{Family, Kind, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = Socket::new(Family::Unix, Kind::SeqPacket)?;
+    /// assert_eq!(socket.recv(&mut [0; 9]).unwrap_err().raw_os_error(), Some(libc::ENOTCONN));
+    /// let error = Socket::new(Family::V4, Kind::SeqPacket).unwrap_err();
+    /// assert_eq!(fastsock::errno(&error), libc::ESOCKTNOSUPPORT);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `ESOCKTNOSUPPORT`: [`Kind::SeqPacket`] over IP. `EAFNOSUPPORT`: the machine has no IPv6. `EMFILE`, `ENFILE`.
     pub fn new(family: Family, kind: Kind) -> io::Result<Socket> {
@@ -149,6 +202,17 @@ impl Socket {
     /// Takes over a socket made elsewhere (a `TcpStream`, a `UdpSocket`, an `OwnedFd`), and makes it non-blocking: for
     /// every descriptor that shares it, too.
     ///
+    /// ```
+    /// use fastsock::net::Socket;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (a, _b) = std::os::unix::net::UnixStream::pair()?;
+    /// let socket = Socket::from_fd(a)?;
+    /// let error = socket.recv(&mut [0; 9]).unwrap_err(); // It would have blocked for ever.
+    /// assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Those of fcntl(2).
     pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Socket> {
@@ -160,6 +224,19 @@ impl Socket {
     /// Gives the socket its address: bind(2). Port 0 is the kernel's choice, which [`local_addr`](Self::local_addr)
     /// tells.
     ///
+    /// ```
+    /// use fastsock::net::{Family, Kind, Socket};
+    /// use std::net::SocketAddr;
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = Socket::new(Family::V4, Kind::Datagram)?;
+    /// socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    /// assert_ne!(socket.local_addr()?.ip().unwrap().port(), 0);
+    /// let error = socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap_err(); // It has an address.
+    /// assert_eq!(fastsock::errno(&error), libc::EINVAL);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES` (a port below 1024), `EINVAL` (it has one, or one of another family).
     pub fn bind(&self, address: impl Into<PeerAddress>) -> io::Result<()> {
@@ -168,6 +245,18 @@ impl Socket {
 
     /// Connects, or begins to: connect(2). For datagrams it sets whom [`send`](Self::send) sends to and whom alone
     /// [`recv`](Self::recv) hears, which is done at once.
+    ///
+    /// ```
+    /// use fastsock::net::{Connect, Family, Kind, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let (here, there) = (Socket::new(Family::V4, Kind::Datagram)?, Socket::new(Family::V4, Kind::Datagram)?);
+    /// there.bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    /// assert_eq!(here.connect(there.local_addr()?)?, Connect::Done); // Datagrams: at once.
+    /// here.send(b"hello")?; // To no one else.
+    /// assert_eq!(there.recv(&mut [0; 9])?, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `ECONNREFUSED`, `ENETUNREACH`, `EISCONN`, `EALREADY` (one is in progress), `ENOENT` (a Unix path), and more in
@@ -189,6 +278,20 @@ impl Socket {
     }
 
     /// What came of a connection that was in progress. Ask when the socket is writable; asking sooner does no harm.
+    ///
+    /// ```
+    /// use fastsock::net::{Connect, Family, Kind, Listener, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// # let address = listener.local_addr()?;
+    /// let socket = Socket::new(Family::V4, Kind::Stream)?;
+    /// assert_eq!(fastsock::errno(&socket.finish_connect().unwrap_err()), libc::ENOTCONN); // Not begun.
+    /// let _ = socket.connect(address)?;
+    /// while socket.finish_connect()? == Connect::InProgress {} // A loop waits until it is writable.
+    /// assert_eq!(socket.peer_addr()?.ip(), address.ip());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Why it failed, which is told once (`SO_ERROR`, socket(7)): `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`…
@@ -220,6 +323,23 @@ impl Socket {
 
     /// Takes the error that waits on the socket, if there is one: `SO_ERROR`, socket(7). Taking it clears it.
     ///
+    /// ```
+    /// use fastsock::net::{Family, Kind, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = Socket::new(Family::V4, Kind::Datagram)?;
+    /// # let gone = Socket::new(Family::V4, Kind::Datagram)?;
+    /// # gone.bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    /// # let nobody_there = gone.local_addr()?;
+    /// # drop(gone);
+    /// let _ = socket.connect(nobody_there)?;
+    /// socket.send(b"hello?")?; // The answer is an ICMP error, which over loopback has come already.
+    /// let error = socket.take_error()?.unwrap();
+    /// assert_eq!(error.raw_os_error(), Some(libc::ECONNREFUSED));
+    /// assert!(socket.take_error()?.is_none()); // Told once.
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Those of getsockopt(2), which are about the asking.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
@@ -231,6 +351,17 @@ impl Socket {
 
     /// The socket's own address: getsockname(2).
     ///
+    /// ```
+    /// use fastsock::net::{Family, Kind, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = Socket::new(Family::V4, Kind::Datagram)?;
+    /// assert!(socket.local_addr()?.ip().unwrap().ip().is_unspecified());
+    /// socket.bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    /// assert!(socket.local_addr()?.ip().unwrap().ip().is_loopback());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Those of getsockname(2).
     pub fn local_addr(&self) -> io::Result<PeerAddress> {
@@ -239,6 +370,17 @@ impl Socket {
 
     /// The address that it is connected to: getpeername(2).
     ///
+    /// ```
+    /// use fastsock::net::Socket;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let address = listener.local_addr()?;
+    /// let socket = Socket::from_fd(std::net::TcpStream::connect(address)?)?;
+    /// assert_eq!(socket.peer_addr()?.ip(), Some(address));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `ENOTCONN`.
     pub fn peer_addr(&self) -> io::Result<PeerAddress> {
@@ -246,6 +388,17 @@ impl Socket {
     }
 
     /// Sends what the kernel takes now: some of the bytes, or the whole of a message. Returns how many bytes.
+    ///
+    /// ```
+    /// use fastsock::net::{Kind, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let (a, b) = Socket::pair(Kind::Stream)?;
+    /// assert_eq!(a.send(b"hello")?, 5);
+    /// drop(b);
+    /// assert_eq!(fastsock::errno(&a.send(b"?").unwrap_err()), libc::EPIPE); // An error, and no signal.
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EAGAIN`, `EPIPE`, `ECONNRESET`, `ENOTCONN`, `EDESTADDRREQ`; `EMSGSIZE` (a message too large); see send(2).
@@ -256,6 +409,20 @@ impl Socket {
     /// Receives what is there, at most the buffer's length; what is left of a message is lost. Returns how many bytes: 0 at
     /// the end of a stream, or for an empty message.
     ///
+    /// ```
+    /// use fastsock::net::{Kind, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let (a, b) = Socket::pair(Kind::Stream)?;
+    /// a.send(b"hello")?;
+    /// drop(a);
+    /// let mut buffer = [0; 100];
+    /// assert_eq!(b.recv(&mut buffer)?, 5);
+    /// assert_eq!(&buffer[..5], b"hello");
+    /// assert_eq!(b.recv(&mut buffer)?, 0); // The end.
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EAGAIN`, `ECONNRESET`, `ENOTCONN`; `ECONNREFUSED` (an earlier datagram found no one); see recv(2).
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -263,6 +430,18 @@ impl Socket {
     }
 
     /// As [`recv`](Self::recv), and leaves it there: `MSG_PEEK`.
+    ///
+    /// ```
+    /// use fastsock::net::{Kind, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let (a, b) = Socket::pair(Kind::Stream)?;
+    /// a.send(b"\x16\x03")?; // What a TLS client begins with.
+    /// let mut first = [0; 1];
+    /// assert_eq!((b.peek(&mut first)?, first), (1, [0x16]));
+    /// assert_eq!(b.recv(&mut [0; 9])?, 2); // It is there still.
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As there.
@@ -294,6 +473,19 @@ impl Socket {
 
     /// As [`recv`](Self::recv), and says who sent it; the address of a stream, or of a Unix socket without a name, is empty.
     ///
+    /// ```
+    /// use fastsock::net::{Family, Kind, Socket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let (a, b) = (Socket::new(Family::V4, Kind::Datagram)?, Socket::new(Family::V4, Kind::Datagram)?);
+    /// a.bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    /// b.send_to(b"ping", a.local_addr()?)?;
+    /// let (length, from) = a.recv_from(&mut [0; 100])?;
+    /// a.send_to(b"pong", from)?;
+    /// assert_eq!((length, b.recv(&mut [0; 100])?), (4, 4));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As there.
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, PeerAddress)> {
@@ -301,6 +493,20 @@ impl Socket {
     }
 
     /// As [`send`](Self::send), from several buffers as if they were one (1024 at most: the rest is not sent).
+    ///
+    /// ```
+    /// use fastsock::net::{Kind, Socket};
+    /// use std::io::IoSlice;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (a, b) = Socket::pair(Kind::Datagram)?;
+    /// let (header, body) = ([1, 4], b"body");
+    /// assert_eq!(a.send_vectored(&[IoSlice::new(&header), IoSlice::new(body)])?, 6);
+    /// let mut message = [0; 100];
+    /// assert_eq!(b.recv(&mut message)?, 6); // One message.
+    /// assert_eq!(&message[..6], b"\x01\x04body");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As there.
@@ -310,6 +516,19 @@ impl Socket {
 
     /// As [`recv`](Self::recv), into several buffers as if they were one (1024 at most are filled).
     ///
+    /// ```
+    /// use fastsock::net::{Kind, Socket};
+    /// use std::io::IoSliceMut;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (a, b) = Socket::pair(Kind::Datagram)?;
+    /// a.send(b"\x01\x04body")?;
+    /// let (mut header, mut body) = ([0; 2], [0; 100]);
+    /// let length = b.recv_vectored(&mut [IoSliceMut::new(&mut header), IoSliceMut::new(&mut body)])?;
+    /// assert_eq!((header, &body[..length - 2]), ([1, 4], &b"body"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As there.
     pub fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -317,6 +536,21 @@ impl Socket {
     }
 
     /// Ends one direction or both: shutdown(2). The peer reads to the end of what was sent.
+    ///
+    /// ```
+    /// use fastsock::net::{Kind, Socket};
+    /// use std::net::Shutdown;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (a, b) = Socket::pair(Kind::Stream)?;
+    /// a.send(b"the last")?;
+    /// a.shutdown(Shutdown::Write)?;
+    /// assert_eq!(b.recv(&mut [0; 100])?, 8);
+    /// assert_eq!(b.recv(&mut [0; 100])?, 0); // The end.
+    /// b.send(b"an answer")?; // The other direction is open still.
+    /// assert_eq!(a.recv(&mut [0; 100])?, 9);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `ENOTCONN`.
