@@ -113,8 +113,9 @@ test-examples: build $(VENV)/.dev ## the example programs, run as processes and 
 	$(BIN)/python -m pytest -q -c python/pyproject.toml --rootdir examples examples/tests
 
 .PHONY: header
-header: ## write include/fastsock.h anew from ffi/src
+header: ## write include/fastsock.h and ffi/abi.txt anew from ffi/src
 	FASTSOCK_BLESS=1 cargo test --locked -p fastsock-ffi --features header --test header
+	FASTSOCK_BLESS=1 cargo test --locked -p fastsock-ffi --features header --test abi
 
 # A program that a test needs: installed when we may, else named aloud (the test then skips, and says so too).
 tools-%:

@@ -1,6 +1,6 @@
 /*
- * fastsock: one loop for many descriptors, timers and wakers. Level, edge, one-shot and exclusive triggers on epoll;
- * level and one-shot on poll and select.
+ * fastsock: one loop for descriptors, timers, signals, children, listeners and the work of other threads. Level, edge,
+ * one-shot and exclusive triggers on epoll; level and one-shot on poll and select.
  *
  *     static void on_ready(fsock_loop *loop, uint64_t token, uint32_t ready, void *user) {
  *         char text[256];
@@ -19,15 +19,17 @@
  *     }
  *
  * Results: 0 or more is good; less is an error, either the system's errno, negated, or one of FSOCK_E_. A null,
- * stale or misplaced argument is an error, not a crash. Nothing but a wait blocks, and nothing installed is global: no
- * signal handler, no disposition.
+ * stale or misplaced argument is an error, not a crash. Nothing but a wait blocks. Nothing global is touched without being
+ * asked for: no signal handler but by fsock_signal_start, no log but by fsock_set_log.
  *
- * Threads: a loop is used on the thread that made it, which is checked. A waker is used from anywhere.
+ * Threads: a loop is used on the thread that made it, which is checked. Wakers and submitters are used from anywhere, batches
+ * of datagrams by one thread at a time.
  *
  * Callbacks come with user data and a drop function for it, which is called exactly once, after the last call. If the
  * function that takes them fails, the user data is still the caller's and drop is not called. A callback must not
- * longjmp, call pthread_exit, nor let a C++ exception out; and pthread_cancel on a thread that is in here ends the whole
- * process. To end a loop from another thread, wake a waker whose callback calls fsock_loop_stop.
+ * longjmp, call pthread_exit, nor let a C++ exception out (nor a Rust panic, but see FSOCK_E_PANIC); and pthread_cancel on
+ * a thread that is in here ends the whole process. To end a loop from another thread, submit a function that calls
+ * fsock_loop_stop.
  *
  * Written by cbindgen from the library's source: do not edit.
  */
@@ -76,7 +78,11 @@ struct sockaddr_storage;
 /** The call came from another thread than the loop's own. Only a waker may be used from anywhere. */
 #define FSOCK_E_THREAD (-INT32_C(10002))
 
-/** A panic inside the library or inside a callback written in Rust. The loop can be used again. */
+/**
+ * A panic inside the library, or inside a callback written in Rust of a program that has the library linked in statically. The
+ * loop can be used again. (Of a Rust program that uses the shared library a panic must not leave a callback: the two have
+ * a runtime each, and the process ends.)
+ */
 #define FSOCK_E_PANIC (-INT32_C(10003))
 
 /** The loop has been freed, or is about to be. */
@@ -534,14 +540,15 @@ extern "C" {
 /**
  * The version of the library that runs: major << 16 | minor << 8 | patch. FSOCK_VERSION_NUMBER is that of the header.
  *
- * Thread: any. Since 0.1.0.
+ * Returns: the number. Errors: none. Ownership: nothing changes hands. Thread: any. Since 0.1.0.
  */
 uint32_t fsock_version(void);
 
 /**
  * The version of the library that runs, as text: "0.1.0". FSOCK_VERSION_STRING is that of the header.
  *
- * Returns: a static string, never NULL; do not free it. Thread: any. Since 0.1.0.
+ * Returns: a static string, never NULL. Errors: none. Ownership: the string is the library's; do not free it.
+ * Thread: any. Since 0.1.0.
  */
 const char *fsock_version_string(void);
 
@@ -551,14 +558,16 @@ const char *fsock_version_string(void);
  * Takes any result of any function; what is not an error is "success". For an errno that the table has no sentence
  * for, use strerror(3) on its negation.
  *
- * Returns: a static string, never NULL; do not free it. Thread: any. Since 0.1.0.
+ * Returns: a static string, never NULL. Errors: none. Ownership: the string is the library's; do not free it.
+ * Thread: any. Since 0.1.0.
  */
 const char *fsock_strerror(int code);
 
 /**
  * The name of a result: "EINTR" for -EINTR, "FSOCK_E_STALE", "OK", or "UNKNOWN".
  *
- * Returns: a static string, never NULL; do not free it. Thread: any. Since 0.1.0.
+ * Returns: a static string, never NULL. Errors: none. Ownership: the string is the library's; do not free it.
+ * Thread: any. Since 0.1.0.
  */
 const char *fsock_err_name(int code);
 
@@ -630,7 +639,8 @@ int fsock_loop_run(fsock_loop *loop);
  * A negative timeout (FSOCK_FOREVER) waits without end, 0 does not wait.
  *
  * Returns: the number of callbacks called; 0 after the timeout, or when a stop was pending. Errors: -EINTR (a signal
- * came), and those of fsock_loop_run. Ownership: nothing changes hands. Thread: the loop's own. Since 0.1.0.
+ * came), -EINVAL (a null pointer), and those of fsock_loop_run. Ownership: nothing changes hands. Thread: the loop's own.
+ * Since 0.1.0.
  */
 int fsock_loop_run_once(fsock_loop *loop, int64_t timeout_ns);
 
@@ -638,7 +648,7 @@ int fsock_loop_run_once(fsock_loop *loop, int64_t timeout_ns);
  * Ends the wait or run that is going on, after the callback that is running; if none is, the next one returns at once.
  * Events that were harvested and not called back for wait for the next one.
  *
- * From another thread, wake a waker whose callback calls this.
+ * From another thread, submit a function that calls this (fsock_submit).
  *
  * Returns: 0. Errors: -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED.
  * Ownership: nothing changes hands. Thread: the loop's own. Since 0.1.0.
@@ -659,7 +669,7 @@ int fsock_loop_reinit(fsock_loop *loop);
  * Which backend a loop waits with.
  *
  * Returns: FSOCK_BACKEND_EPOLL, _POLL or _SELECT. Errors: -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED.
- * Thread: the loop's own. Since 0.1.0.
+ * Ownership: nothing changes hands. Thread: the loop's own. Since 0.1.0.
  */
 int fsock_loop_backend(fsock_loop *loop);
 
@@ -728,7 +738,8 @@ int fsock_add_callback(fsock_loop *loop,
  *
  * With interest 0 the source stays registered and nothing is reported, not even a hang-up.
  *
- * Returns: 0. Errors: FSOCK_E_STALE, and as fsock_add. Ownership: nothing changes hands. Thread: the loop's own.
+ * Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer or an unknown bit), -EOPNOTSUPP, -ENOMEM, -ECHILD (see
+ * fsock_loop_reinit), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes hands. Thread: the loop's own.
  * Since 0.1.0.
  */
 int fsock_modify(fsock_loop *loop, uint64_t token, uint32_t interest, uint32_t flags);
@@ -1290,7 +1301,7 @@ int fsock_send_batch_send(fsock_send_batch *batch, int fd);
 /**
  * How many datagrams are still to be sent; one that is to be cut counts as one.
  *
- * Returns: the number. Errors: -EINVAL (a null pointer). Thread: any, one at a time for each batch. Since 0.1.0.
+ * Returns: the number. Errors: -EINVAL (a null pointer). Ownership: nothing changes hands. Thread: any, one at a time for each batch. Since 0.1.0.
  */
 int fsock_send_batch_length(const fsock_send_batch *batch);
 

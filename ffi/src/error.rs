@@ -11,7 +11,9 @@ use crate::text;
 pub const FSOCK_E_STALE: c_int = -10001;
 /// The call came from another thread than the loop's own. Only a waker may be used from anywhere.
 pub const FSOCK_E_THREAD: c_int = -10002;
-/// A panic inside the library or inside a callback written in Rust. The loop can be used again.
+/// A panic inside the library, or inside a callback written in Rust of a program that has the library linked in statically. The
+/// loop can be used again. (Of a Rust program that uses the shared library a panic must not leave a callback: the two have
+/// a runtime each, and the process ends.)
 pub const FSOCK_E_PANIC: c_int = -10003;
 /// The loop has been freed, or is about to be.
 pub const FSOCK_E_CLOSED: c_int = -10004;
@@ -87,7 +89,8 @@ fn find(code: c_int) -> Option<&'static Entry> {
 /// Takes any result of any function; what is not an error is "success". For an errno that the table has no sentence
 /// for, use strerror(3) on its negation.
 ///
-/// Returns: a static string, never NULL; do not free it. Thread: any. Since 0.1.0.
+/// Returns: a static string, never NULL. Errors: none. Ownership: the string is the library's; do not free it.
+/// Thread: any. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn fsock_strerror(code: c_int) -> *const c_char {
     guard(|| match find(code) {
@@ -99,7 +102,8 @@ pub extern "C" fn fsock_strerror(code: c_int) -> *const c_char {
 
 /// The name of a result: "EINTR" for -EINTR, "FSOCK_E_STALE", "OK", or "UNKNOWN".
 ///
-/// Returns: a static string, never NULL; do not free it. Thread: any. Since 0.1.0.
+/// Returns: a static string, never NULL. Errors: none. Ownership: the string is the library's; do not free it.
+/// Thread: any. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn fsock_err_name(code: c_int) -> *const c_char {
     guard(|| match find(code) {

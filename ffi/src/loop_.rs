@@ -161,7 +161,8 @@ pub unsafe extern "C" fn fsock_loop_run(r#loop: *mut fsock_loop) -> c_int {
 /// A negative timeout (FSOCK_FOREVER) waits without end, 0 does not wait.
 ///
 /// Returns: the number of callbacks called; 0 after the timeout, or when a stop was pending. Errors: -EINTR (a signal
-/// came), and those of fsock_loop_run. Ownership: nothing changes hands. Thread: the loop's own. Since 0.1.0.
+/// came), -EINVAL (a null pointer), and those of fsock_loop_run. Ownership: nothing changes hands. Thread: the loop's own.
+/// Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fsock_loop_run_once(r#loop: *mut fsock_loop, timeout_ns: i64) -> c_int {
     guard(|| {
@@ -181,7 +182,7 @@ pub unsafe extern "C" fn fsock_loop_run_once(r#loop: *mut fsock_loop, timeout_ns
 /// Ends the wait or run that is going on, after the callback that is running; if none is, the next one returns at once.
 /// Events that were harvested and not called back for wait for the next one.
 ///
-/// From another thread, wake a waker whose callback calls this.
+/// From another thread, submit a function that calls this (fsock_submit).
 ///
 /// Returns: 0. Errors: -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED.
 /// Ownership: nothing changes hands. Thread: the loop's own. Since 0.1.0.
@@ -219,7 +220,7 @@ pub unsafe extern "C" fn fsock_loop_reinit(r#loop: *mut fsock_loop) -> c_int {
 /// Which backend a loop waits with.
 ///
 /// Returns: FSOCK_BACKEND_EPOLL, _POLL or _SELECT. Errors: -EINVAL (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED.
-/// Thread: the loop's own. Since 0.1.0.
+/// Ownership: nothing changes hands. Thread: the loop's own. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fsock_loop_backend(r#loop: *mut fsock_loop) -> c_int {
     guard(|| {

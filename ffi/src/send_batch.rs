@@ -90,7 +90,7 @@ pub unsafe extern "C" fn fsock_send_batch_send(batch: *mut fsock_send_batch, fd:
 
 /// How many datagrams are still to be sent; one that is to be cut counts as one.
 ///
-/// Returns: the number. Errors: -EINVAL (a null pointer). Thread: any, one at a time for each batch. Since 0.1.0.
+/// Returns: the number. Errors: -EINVAL (a null pointer). Ownership: nothing changes hands. Thread: any, one at a time for each batch. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fsock_send_batch_length(batch: *const fsock_send_batch) -> c_int {
     guard(|| {

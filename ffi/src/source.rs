@@ -122,7 +122,8 @@ pub unsafe extern "C" fn fsock_add_callback(
 ///
 /// With interest 0 the source stays registered and nothing is reported, not even a hang-up.
 ///
-/// Returns: 0. Errors: FSOCK_E_STALE, and as fsock_add. Ownership: nothing changes hands. Thread: the loop's own.
+/// Returns: 0. Errors: FSOCK_E_STALE, -EINVAL (a null pointer or an unknown bit), -EOPNOTSUPP, -ENOMEM, -ECHILD (see
+/// fsock_loop_reinit), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes hands. Thread: the loop's own.
 /// Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fsock_modify(r#loop: *mut fsock_loop, token: u64, interest: u32, flags: u32) -> c_int {

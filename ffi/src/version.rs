@@ -23,7 +23,7 @@ const NUMBER: u32 = part(env!("CARGO_PKG_VERSION_MAJOR")) << 16
 
 /// The version of the library that runs: major << 16 | minor << 8 | patch. FSOCK_VERSION_NUMBER is that of the header.
 ///
-/// Thread: any. Since 0.1.0.
+/// Returns: the number. Errors: none. Ownership: nothing changes hands. Thread: any. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn fsock_version() -> u32 {
     guard(|| NUMBER)
@@ -31,7 +31,8 @@ pub extern "C" fn fsock_version() -> u32 {
 
 /// The version of the library that runs, as text: "0.1.0". FSOCK_VERSION_STRING is that of the header.
 ///
-/// Returns: a static string, never NULL; do not free it. Thread: any. Since 0.1.0.
+/// Returns: a static string, never NULL. Errors: none. Ownership: the string is the library's; do not free it.
+/// Thread: any. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn fsock_version_string() -> *const c_char {
     guard(|| TEXT)

@@ -1,6 +1,8 @@
 //! The C compiler, valgrind, and the library as the user links it.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod header;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -130,14 +132,16 @@ pub fn valgrind(program: &Path, backend: &str) {
 
 fn has_valgrind() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
-    *FOUND.get_or_init(|| {
-        let found = Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success());
-        if !found {
-            // Straight to the terminal: the test harness swallows what a passing test prints.
-            let _ = Command::new("sh")
-                .args(["-c", "echo 'valgrind is missing (package: valgrind): the C tests run without it' >&2"])
-                .status();
-        }
-        found
-    })
+    *FOUND.get_or_init(|| has("valgrind", "valgrind", "the C tests run without it"))
+}
+
+/// Whether there is such a program; says so if not.
+pub fn has(program: &str, package: &str, loss: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
+    if !found {
+        // Straight to the terminal: the test harness swallows what a passing test prints.
+        let message = format!("{program} is missing (package: {package}): {loss}");
+        let _ = Command::new("sh").args(["-c", "echo \"$0\" >&2", &message]).status();
+    }
+    found
 }
