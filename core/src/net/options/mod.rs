@@ -128,12 +128,59 @@ fn units(time: Duration, nanos: u64) -> io::Result<libc::c_int> {
     libc::c_int::try_from(time.as_nanos().div_ceil(u128::from(nanos))).map_err(|_| too_large())
 }
 
+/// The example of an option, for both of its methods: it sets a value and reads it back (or what is behind `=>`), on a
+/// socket of that kind. After `else` stands the error of a process or a system that is not allowed it.
+macro_rules! example {
+    (@tcp) => { "let socket = Socket::new(Family::V4, Kind::Stream)?;" };
+    (@udp) => { "let socket = Socket::new(Family::V4, Kind::Datagram)?;" };
+    (@udp_v6) => {
+        "let Ok(socket) = Socket::new(Family::V6, Kind::Datagram) else { return Ok(()) }; // No IPv6 here."
+    };
+    (@unix) => { "let socket = Socket::new(Family::Unix, Kind::Stream)?;" };
+    ($get:ident, $set:ident; $socket:ident: $value:expr) => {
+        crate::net::options::example! { $get, $set; $socket: $value => $value }
+    };
+    ($get:ident, $set:ident; $socket:ident: $value:expr => $read:expr) => {
+        concat!(
+            "```\nuse fastsock::net::options::*;\nuse fastsock::net::{Family, Kind, Socket};\n",
+            "# use std::time::Duration;\n# fn main() -> std::io::Result<()> {\n",
+            crate::net::options::example!(@$socket),
+            concat!("\nsocket.", stringify!($set), "(", stringify!($value), ")?;\n"),
+            concat!("assert_eq!(socket.", stringify!($get), "()?, ", stringify!($read), ");\n"),
+            "# Ok(())\n# }\n```"
+        )
+    };
+    ($get:ident, $set:ident; $socket:ident: $value:expr, else $errno:ident) => {
+        concat!(
+            "```\nuse fastsock::net::options::*;\nuse fastsock::net::{Family, Kind, Socket};\n",
+            "# use std::time::Duration;\n# fn main() -> std::io::Result<()> {\n",
+            crate::net::options::example!(@$socket),
+            concat!("\nmatch socket.", stringify!($set), "(", stringify!($value), ") {\n"),
+            concat!("    Ok(()) => assert_eq!(socket.", stringify!($get), "()?, ", stringify!($value), "),\n"),
+            concat!("    Err(error) => assert_eq!(fastsock::errno(&error), libc::", stringify!($errno), "),\n"),
+            "}\n# Ok(())\n# }\n```"
+        )
+    };
+}
+use example;
+
 /// A getter, and mostly a setter, in a trait over `AsFd`. The name is `libc`'s, or in brackets a number that `libc` lacks.
+/// Behind it stands what [`example!`] takes.
 macro_rules! option {
-    ($(#[$doc:meta])* $get:ident, $set:ident: $type:ty = $level:ident, [$name:expr]) => {
-        option! { $(#[$doc])* $get: $type = $level, [$name] }
+    ($(#[$doc:meta])* $get:ident, $set:ident: $type:ty = $level:ident, [$name:expr]; $($example:tt)+) => {
+        $(#[$doc])*
+        ///
+        #[doc = crate::net::options::example!($get, $set; $($example)+)]
+        ///
+        /// # Errors
+        /// As in [the module](crate::net::options#errors).
+        fn $get(&self) -> io::Result<$type> {
+            crate::sys::options::get(self.as_fd(), libc::$level, $name).map(Int::from_int)
+        }
 
         #[doc = concat!("Sets [`", stringify!($get), "`](Self::", stringify!($get), ").")]
+        ///
+        #[doc = crate::net::options::example!($get, $set; $($example)+)]
         ///
         /// # Errors
         /// As there.
@@ -141,29 +188,28 @@ macro_rules! option {
             crate::sys::options::set(self.as_fd(), libc::$level, $name, Int::to_int(value)?)
         }
     };
-    ($(#[$doc:meta])* $get:ident: $type:ty = $level:ident, [$name:expr]) => {
+    ($(#[$doc:meta])* $get:ident: $type:ty = $level:ident, $name:ident) => {
         $(#[$doc])*
         ///
         /// # Errors
         /// As in [the module](crate::net::options#errors).
         fn $get(&self) -> io::Result<$type> {
-            crate::sys::options::get(self.as_fd(), libc::$level, $name).map(Int::from_int)
+            crate::sys::options::get(self.as_fd(), libc::$level, libc::$name).map(Int::from_int)
         }
     };
-    ($(#[$doc:meta])* $get:ident, $set:ident: $type:ty = $level:ident, $name:ident) => {
-        option! { $(#[$doc])* $get, $set: $type = $level, [libc::$name] }
-    };
-    ($(#[$doc:meta])* $get:ident: $type:ty = $level:ident, $name:ident) => {
-        option! { $(#[$doc])* $get: $type = $level, [libc::$name] }
+    ($(#[$doc:meta])* $get:ident, $set:ident: $type:ty = $level:ident, $name:ident; $($example:tt)+) => {
+        option! { $(#[$doc])* $get, $set: $type = $level, [libc::$name]; $($example)+ }
     };
 }
 use option;
 
-/// A time in whole units of so many nanoseconds, read and set.
+/// A time in whole units of so many nanoseconds, read and set; with an example as [`option!`].
 #[cfg(any(target_os = "linux", target_os = "android"))]
 macro_rules! time {
-    ($(#[$doc:meta])* $get:ident, $set:ident = $nanos:expr, $level:ident, $name:ident) => {
+    ($(#[$doc:meta])* $get:ident, $set:ident = $nanos:expr, $level:ident, $name:ident; $($example:tt)+) => {
         $(#[$doc])*
+        ///
+        #[doc = crate::net::options::example!($get, $set; $($example)+)]
         ///
         /// # Errors
         /// As in [the module](crate::net::options#errors).
@@ -173,6 +219,8 @@ macro_rules! time {
         }
 
         #[doc = concat!("Sets [`", stringify!($get), "`](Self::", stringify!($get), "), rounded up to its unit.")]
+        ///
+        #[doc = crate::net::options::example!($get, $set; $($example)+)]
         ///
         /// # Errors
         /// As there.

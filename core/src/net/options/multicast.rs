@@ -69,38 +69,48 @@ fn source_request_v6(group: Ipv6Addr, source: Ipv6Addr, interface: u32) -> [u8; 
 pub trait MulticastOptions: AsFd {
     option! {
         /// `IP_MULTICAST_TTL`: how many routers an IPv4 packet to a group may pass, 0 to 255; 1 at first.
-        multicast_ttl_v4, set_multicast_ttl_v4: u8 = IPPROTO_IP, IP_MULTICAST_TTL
+        multicast_ttl_v4, set_multicast_ttl_v4: u8 = IPPROTO_IP, IP_MULTICAST_TTL; udp: 4
     }
     option! {
         /// `IPV6_MULTICAST_HOPS`: the same for IPv6, 0 to 255; 1 at first.
-        multicast_hops_v6, set_multicast_hops_v6: u8 = IPPROTO_IPV6, IPV6_MULTICAST_HOPS
+        multicast_hops_v6, set_multicast_hops_v6: u8 = IPPROTO_IPV6, IPV6_MULTICAST_HOPS; udp_v6: 4
     }
     option! {
         /// `IP_MULTICAST_LOOP`: this machine hears what the socket sends to IPv4 groups; on at first.
-        multicast_loop_v4, set_multicast_loop_v4: bool = IPPROTO_IP, IP_MULTICAST_LOOP
+        multicast_loop_v4, set_multicast_loop_v4: bool = IPPROTO_IP, IP_MULTICAST_LOOP; udp: false
     }
     option! {
         /// `IPV6_MULTICAST_LOOP`: the same for IPv6.
-        multicast_loop_v6, set_multicast_loop_v6: bool = IPPROTO_IPV6, IPV6_MULTICAST_LOOP
+        multicast_loop_v6, set_multicast_loop_v6: bool = IPPROTO_IPV6, IPV6_MULTICAST_LOOP; udp_v6: false
     }
     option! {
         /// `IPV6_MULTICAST_IF`: the index of the interface that packets to IPv6 groups leave from (if_nametoindex(3)); 0: the
         /// kernel's choice.
-        multicast_interface_v6, set_multicast_interface_v6: u32 = IPPROTO_IPV6, IPV6_MULTICAST_IF
+        multicast_interface_v6, set_multicast_interface_v6: u32 = IPPROTO_IPV6, IPV6_MULTICAST_IF; udp_v6: 1
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
     option! {
         /// `IP_MULTICAST_ALL`: hears every IPv4 group that any socket of this machine has joined, not its own alone; on at
         /// first, as ever. Linux 2.6.31.
-        multicast_all_v4, set_multicast_all_v4: bool = IPPROTO_IP, IP_MULTICAST_ALL
+        multicast_all_v4, set_multicast_all_v4: bool = IPPROTO_IP, IP_MULTICAST_ALL; udp: false
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
     option! {
         /// `IPV6_MULTICAST_ALL`: the same for IPv6. Linux 4.20.
-        multicast_all_v6, set_multicast_all_v6: bool = IPPROTO_IPV6, [IPV6_MULTICAST_ALL]
+        multicast_all_v6, set_multicast_all_v6: bool = IPPROTO_IPV6, [IPV6_MULTICAST_ALL]; udp_v6: false
     }
 
     /// `IP_MULTICAST_IF`: the address of the interface that packets to IPv4 groups leave from; `0.0.0.0`: the kernel's choice.
+    ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv4Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// assert_eq!(socket.multicast_interface_v4()?, Ipv4Addr::UNSPECIFIED); // The kernel's choice.
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As in [the module](super#errors).
@@ -111,6 +121,17 @@ pub trait MulticastOptions: AsFd {
 
     /// Sets [`multicast_interface_v4`](Self::multicast_interface_v4).
     ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv4Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.set_multicast_interface_v4(Ipv4Addr::LOCALHOST)?;
+    /// assert_eq!(socket.multicast_interface_v4()?, Ipv4Addr::LOCALHOST);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EADDRNOTAVAIL`: no interface has that address.
     fn set_multicast_interface_v4(&self, interface: Ipv4Addr) -> io::Result<()> {
@@ -120,6 +141,23 @@ pub trait MulticastOptions: AsFd {
     /// `IP_ADD_MEMBERSHIP`: hears what is sent to this IPv4 group on the interface of that address (`0.0.0.0`: the
     /// kernel's choice).
     ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv4Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let group = Ipv4Addr::new(239, 255, 70, 85);
+    /// let receiver = UdpSocket::bind("0.0.0.0:0")?;
+    /// # if receiver.join_v4(group, Ipv4Addr::LOCALHOST).is_err() { return Ok(()) } // No groups on this machine.
+    /// # receiver.leave_v4(group, Ipv4Addr::LOCALHOST)?;
+    /// receiver.join_v4(group, Ipv4Addr::LOCALHOST)?;
+    /// let sender = UdpSocket::bind("127.0.0.1:0")?;
+    /// sender.set_multicast_interface_v4(Ipv4Addr::LOCALHOST)?;
+    /// sender.send_to(b"all", (group, receiver.local_addr()?.port()))?;
+    /// assert_eq!(receiver.recv(&mut [0; 9])?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EINVAL`: not a group's address. `ENODEV`: no such interface. `EADDRINUSE`: joined already.
     fn join_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
@@ -127,6 +165,22 @@ pub trait MulticastOptions: AsFd {
     }
 
     /// `IP_DROP_MEMBERSHIP`: the contrary of [`join_v4`](Self::join_v4).
+    ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv4Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (group, interface) = (Ipv4Addr::new(239, 255, 70, 86), Ipv4Addr::LOCALHOST);
+    /// # let socket = UdpSocket::bind("0.0.0.0:0")?;
+    /// # if socket.join_v4(group, interface).is_err() { return Ok(()) } // No groups on this machine.
+    /// # socket.leave_v4(group, interface)?;
+    /// socket.join_v4(group, interface)?;
+    /// socket.leave_v4(group, interface)?;
+    /// let error = socket.leave_v4(group, interface).unwrap_err();
+    /// assert_eq!(fastsock::errno(&error), libc::EADDRNOTAVAIL);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EADDRNOTAVAIL`: it had not joined.
@@ -137,6 +191,19 @@ pub trait MulticastOptions: AsFd {
     /// `IPV6_ADD_MEMBERSHIP`: hears what is sent to this IPv6 group on the interface of that index (0: the kernel's
     /// choice).
     ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv6Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let group: Ipv6Addr = "ff01::7085".parse().unwrap();
+    /// let Ok(socket) = UdpSocket::bind("[::]:0") else { return Ok(()) }; // No IPv6 here.
+    /// socket.join_v6(group, 1)?; // The loopback interface.
+    /// let error = socket.join_v6(group, 1).unwrap_err();
+    /// assert_eq!(fastsock::errno(&error), libc::EADDRINUSE);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`join_v4`](Self::join_v4).
     fn join_v6(&self, group: Ipv6Addr, interface: u32) -> io::Result<()> {
@@ -144,6 +211,19 @@ pub trait MulticastOptions: AsFd {
     }
 
     /// `IPV6_DROP_MEMBERSHIP`: the contrary of [`join_v6`](Self::join_v6).
+    ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv6Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let group: Ipv6Addr = "ff01::7086".parse().unwrap();
+    /// let Ok(socket) = UdpSocket::bind("[::]:0") else { return Ok(()) }; // No IPv6 here.
+    /// socket.join_v6(group, 1)?;
+    /// socket.leave_v6(group, 1)?;
+    /// assert_eq!(fastsock::errno(&socket.leave_v6(group, 1).unwrap_err()), libc::EADDRNOTAVAIL);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`leave_v4`](Self::leave_v4).
@@ -153,6 +233,22 @@ pub trait MulticastOptions: AsFd {
 
     /// `IP_ADD_SOURCE_MEMBERSHIP`: as [`join_v4`](Self::join_v4), for what this one source sends to the group; several may be
     /// joined, one by one.
+    ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv4Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let (group, interface) = (Ipv4Addr::new(239, 255, 70, 87), Ipv4Addr::LOCALHOST);
+    /// let socket = UdpSocket::bind("0.0.0.0:0")?;
+    /// # if socket.join_v4(group, interface).is_err() { return Ok(()) } // No groups on this machine.
+    /// # socket.leave_v4(group, interface)?;
+    /// socket.join_source_v4(group, Ipv4Addr::new(192, 0, 2, 1), interface)?;
+    /// socket.join_source_v4(group, Ipv4Addr::new(192, 0, 2, 2), interface)?; // Hears these two alone.
+    /// let error = socket.join_v4(group, interface).unwrap_err();
+    /// assert!([libc::EINVAL, libc::EADDRINUSE].contains(&fastsock::errno(&error)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As there, but `EADDRNOTAVAIL` when that source was joined already; `EINVAL` when the whole group was.
@@ -164,6 +260,22 @@ pub trait MulticastOptions: AsFd {
 
     /// `IP_DROP_SOURCE_MEMBERSHIP`: the contrary of [`join_source_v4`](Self::join_source_v4).
     ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv4Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let (group, interface) = (Ipv4Addr::new(239, 255, 70, 88), Ipv4Addr::LOCALHOST);
+    /// # let source = Ipv4Addr::new(192, 0, 2, 1);
+    /// # let socket = UdpSocket::bind("0.0.0.0:0")?;
+    /// # if socket.join_v4(group, interface).is_err() { return Ok(()) } // No groups on this machine.
+    /// # socket.leave_v4(group, interface)?;
+    /// socket.join_source_v4(group, source, interface)?;
+    /// socket.leave_source_v4(group, source, interface)?;
+    /// assert!(socket.leave_source_v4(group, source, interface).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EADDRNOTAVAIL` or `EINVAL`: it had not joined that.
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -174,6 +286,23 @@ pub trait MulticastOptions: AsFd {
 
     /// `IP_BLOCK_SOURCE`: of a group that was joined whole, hears this source no more.
     ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv4Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (group, interface) = (Ipv4Addr::new(239, 255, 70, 89), Ipv4Addr::LOCALHOST);
+    /// # let socket = UdpSocket::bind("0.0.0.0:0")?;
+    /// # if socket.join_v4(group, interface).is_err() { return Ok(()) } // No groups on this machine.
+    /// # socket.leave_v4(group, interface)?;
+    /// let noisy = Ipv4Addr::new(192, 0, 2, 1);
+    /// socket.join_v4(group, interface)?;
+    /// socket.block_source_v4(group, noisy, interface)?; // Hears everyone else.
+    /// let error = socket.block_source_v4(group, noisy, interface).unwrap_err();
+    /// assert_eq!(fastsock::errno(&error), libc::EADDRNOTAVAIL);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EADDRNOTAVAIL`: blocked already. `EINVAL`: the group was not joined whole.
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -183,6 +312,21 @@ pub trait MulticastOptions: AsFd {
     }
 
     /// `IP_UNBLOCK_SOURCE`: the contrary of [`block_source_v4`](Self::block_source_v4).
+    ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv4Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let (group, interface) = (Ipv4Addr::new(239, 255, 70, 90), Ipv4Addr::LOCALHOST);
+    /// # let (socket, noisy) = (UdpSocket::bind("0.0.0.0:0")?, Ipv4Addr::new(192, 0, 2, 1));
+    /// # if socket.join_v4(group, interface).is_err() { return Ok(()) } // No groups on this machine.
+    /// socket.block_source_v4(group, noisy, interface)?;
+    /// socket.unblock_source_v4(group, noisy, interface)?;
+    /// let error = socket.unblock_source_v4(group, noisy, interface).unwrap_err();
+    /// assert_eq!(fastsock::errno(&error), libc::EADDRNOTAVAIL);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EADDRNOTAVAIL`: not blocked. `EINVAL`: the group was not joined whole.
@@ -195,6 +339,19 @@ pub trait MulticastOptions: AsFd {
     /// `MCAST_JOIN_SOURCE_GROUP`: [`join_source_v4`](Self::join_source_v4) for IPv6, on the interface of that index (0: the
     /// kernel's choice).
     ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv6Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let (group, source): (Ipv6Addr, Ipv6Addr) = ("ff01::7087".parse().unwrap(), "2001:db8::1".parse().unwrap());
+    /// let Ok(socket) = UdpSocket::bind("[::]:0") else { return Ok(()) }; // No IPv6 here.
+    /// socket.join_source_v6(group, source, 1)?;
+    /// let error = socket.join_source_v6(group, source, 1).unwrap_err(); // Joined already.
+    /// assert_eq!(fastsock::errno(&error), libc::EADDRNOTAVAIL);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As there.
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -204,6 +361,19 @@ pub trait MulticastOptions: AsFd {
     }
 
     /// `MCAST_LEAVE_SOURCE_GROUP`: the contrary of [`join_source_v6`](Self::join_source_v6).
+    ///
+    /// ```
+    /// use fastsock::net::options::MulticastOptions;
+    /// use std::net::{Ipv6Addr, UdpSocket};
+    /// # fn main() -> std::io::Result<()> {
+    /// let (group, source): (Ipv6Addr, Ipv6Addr) = ("ff01::7088".parse().unwrap(), "2001:db8::1".parse().unwrap());
+    /// let Ok(socket) = UdpSocket::bind("[::]:0") else { return Ok(()) }; // No IPv6 here.
+    /// socket.join_source_v6(group, source, 1)?;
+    /// socket.leave_source_v6(group, source, 1)?;
+    /// assert!(socket.leave_source_v6(group, source, 1).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`leave_source_v4`](Self::leave_source_v4).

@@ -22,6 +22,17 @@ use crate::sys::options;
 pub trait RawOptions: AsFd {
     /// An option whose value is an `int`.
     ///
+    /// ```
+    /// use fastsock::net::options::RawOptions;
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    /// assert_eq!(socket.option(libc::SOL_SOCKET, libc::SO_TYPE)?, libc::SOCK_DGRAM);
+    /// let error = socket.option(libc::SOL_SOCKET, 9999).unwrap_err();
+    /// assert_eq!(fastsock::errno(&error), libc::ENOPROTOOPT);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As in [the module](super#errors).
     fn option(&self, level: i32, name: i32) -> io::Result<i32> {
@@ -29,6 +40,16 @@ pub trait RawOptions: AsFd {
     }
 
     /// Sets an option whose value is an `int`.
+    ///
+    /// ```
+    /// use fastsock::net::options::{IpOptions, RawOptions};
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = fastsock::net::Socket::from_fd(std::net::UdpSocket::bind("127.0.0.1:0")?)?;
+    /// socket.set_option(libc::IPPROTO_IP, libc::IP_TTL, 7)?;
+    /// assert_eq!(socket.ttl()?, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As in [the module](super#errors).
@@ -38,6 +59,18 @@ pub trait RawOptions: AsFd {
 
     /// An option's value of `most` bytes at most, as many as the kernel gave. Where the kernel reads a request from there as
     /// well, it finds zeroes.
+    ///
+    /// ```
+    /// use fastsock::net::options::RawOptions;
+    /// # fn main() -> std::io::Result<()> {
+    /// let socket = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # #[cfg(target_os = "linux")] {
+    /// let cookie = socket.option_bytes(libc::SOL_SOCKET, libc::SO_COOKIE, 64)?;
+    /// assert_eq!(cookie.len(), 8); // As many bytes as the kernel gave.
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As in [the module](super#errors); mostly `EINVAL` when the value is longer.
@@ -49,6 +82,19 @@ pub trait RawOptions: AsFd {
     }
 
     /// Sets an option to these bytes: a C struct, in the layout of this machine, or a name.
+    ///
+    /// ```
+    /// use fastsock::net::options::{RawOptions, SocketOptions};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let socket = fastsock::net::Socket::from_fd(std::net::UdpSocket::bind("127.0.0.1:0")?)?;
+    /// let (on, seconds) = (1_i32.to_ne_bytes(), 5_i32.to_ne_bytes()); // The members of `struct linger`.
+    /// // SAFETY: two integers, and no address.
+    /// unsafe { socket.set_option_bytes(libc::SOL_SOCKET, libc::SO_LINGER, &[on, seconds].concat())? };
+    /// assert_eq!(socket.linger()?, Some(Duration::from_secs(5)));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Safety
     /// An address among the bytes is that of memory which the option may use as its manual says. The kernel writes to such

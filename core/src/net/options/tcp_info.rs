@@ -5,6 +5,22 @@ use std::time::Duration;
 use crate::sys::options;
 
 /// How far a TCP connection has come, or gone: RFC 9293.
+///
+/// ```
+/// use fastsock::net::options::{TcpOptions, TcpState};
+/// use std::io::Read;
+/// use std::net::{TcpListener, TcpStream};
+/// # fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// assert_eq!(listener.tcp_info()?.state, TcpState::Listening);
+/// let client = TcpStream::connect(listener.local_addr()?)?;
+/// let (mut server, _) = listener.accept()?;
+/// drop(client);
+/// server.read(&mut [0; 1])?; // The end.
+/// assert_eq!(server.tcp_info()?.state, TcpState::CloseWait);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TcpState {
@@ -35,6 +51,20 @@ pub enum TcpState {
 }
 
 /// What the kernel knows of a TCP connection: `TCP_INFO`, tcp(7). What an older kernel does not tell is zero.
+///
+/// ```
+/// use fastsock::net::options::{TcpInfo, TcpOptions};
+/// use std::net::{TcpListener, TcpStream};
+/// use std::time::Duration;
+/// # fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let client = TcpStream::connect(listener.local_addr()?)?;
+/// let TcpInfo { send_segment, retransmit_timeout, retransmits, .. } = client.tcp_info()?;
+/// assert!(send_segment >= 536 && retransmit_timeout > Duration::ZERO);
+/// assert_eq!(retransmits, 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TcpInfo {
