@@ -100,6 +100,14 @@ sanitize: ## the core under the address, leak and thread sanitizers (a nightly R
 test-c: tools-valgrind tools-strace ## the C face: header, ABI, each promise plain and under valgrind
 	cargo test --locked -p fastsock-ffi --features header
 
+# Clang's libFuzzer; what it finds it leaves in target/fuzz-c, and ffi/fuzz/fuzz.c compiled with -DREPLAY runs such files.
+.PHONY: fuzz-c
+fuzz-c: native tools-clang ## the C API driven by bytes that clang's libFuzzer thinks up, until something is found
+	@mkdir -p $(TARGET)/fuzz-c/corpus
+	clang -std=c99 -D_GNU_SOURCE=1 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude ffi/fuzz/fuzz.c \
+		-L$(RELEASE) -lfastsock -Wl,-rpath,$(RELEASE) -o $(TARGET)/fuzz-c/fuzz
+	cd $(TARGET)/fuzz-c && ./fuzz -max_len=1024 corpus $(FUZZ)
+
 .PHONY: test-python
 test-python: build $(VENV)/.dev ## the Python package, installed as a wheel
 	$(BIN)/python -m pytest -q python/tests

@@ -1,14 +1,14 @@
 /* An echo server: echo HOST PORT [--edge]. With port 0 the kernel chooses; READY tells. */
-#define _GNU_SOURCE 1 /* accept4 */
-#include <arpa/inet.h>
+#define _GNU_SOURCE 1
 #include <errno.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include "fastsock.h"
-
 struct peer { int fd; size_t len; char *backlog; }; /* backlog: what a peer that reads too slowly has still to get */
 static char buffer[65536]; /* for all peers: what was received is gone before the next callback */
 static uint32_t trigger;
@@ -34,27 +34,27 @@ static void on_ready(fsock_loop *loop, uint64_t token, uint32_t ready, void *use
         fsock_rearm(loop, token); /* there may be more, even the end; some other peer's turn first */
     }
 }
-static void on_connection(fsock_loop *loop, uint64_t token, uint32_t ready, void *user) {
-    int one = 1, fd = accept4(*(int *)user, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    struct peer *peer = (struct peer *)calloc(1, sizeof *peer);
-    (void)token, (void)ready;
-    if (fd < 0 || !peer) { close(fd), free(peer), usleep(1000); return; } /* nothing left: at least do not spin */
+static void on_connection(fsock_loop *loop, uint64_t token, int fd, const struct sockaddr *from, uint32_t size, void *user) {
+    int one = 1;
+    struct peer *peer = fd < 0 ? NULL : (struct peer *)calloc(1, sizeof *peer);
+    (void)token, (void)from, (void)size, (void)user;
+    if (!peer) { close(fd); return; } /* fd < 0: the listener is broken, and run returns when the last peer is gone */
     peer->fd = fd, setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (fsock_add_callback(loop, fd, FSOCK_READABLE, trigger, on_ready, peer, hang_up, NULL) < 0) hang_up(peer);
 }
 int main(int argc, char **argv) {
-    struct sockaddr_in at;
-    socklen_t size = sizeof at;
-    int r, one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_storage at;
+    char text[300] = ""; /* HOST:PORT */
+    uint32_t size = 0;
+    uint64_t token;
+    int r, fd = -1;
     fsock_loop *loop = NULL;
-    memset(&at, 0, sizeof at), at.sin_family = AF_INET;
-    if (argc < 3 || inet_pton(AF_INET, argv[1], &at.sin_addr) != 1) return puts("usage: echo HOST PORT [--edge]"), 2;
-    at.sin_port = htons((uint16_t)atoi(argv[2])), trigger = argc > 3 && !strcmp(argv[3], "--edge") ? FSOCK_EDGE : 0;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) || bind(fd, (struct sockaddr *)&at, size) ||
-        listen(fd, SOMAXCONN) || getsockname(fd, (struct sockaddr *)&at, &size)) return perror("listen"), 1;
-    printf("READY %d\n", ntohs(at.sin_port)), fflush(stdout);
+    if (argc > 2) snprintf(text, sizeof text, strchr(argv[1], ':') ? "[%s]:%s" : "%s:%s", argv[1], argv[2]);
+    if (fsock_address_parse(text, &at, &size)) return fputs("usage: echo HOST PORT [--edge]\n", stderr), 2;
+    trigger = argc > 3 && !strcmp(argv[3], "--edge") ? FSOCK_EDGE : FSOCK_LEVEL;
     if ((r = fsock_loop_new(NULL, &loop)) == 0)
-        r = fsock_add_callback(loop, fd, FSOCK_READABLE, FSOCK_LEVEL, on_connection, &fd, NULL, NULL);
-    if (r == 0) r = fsock_loop_run(loop);
-    return fprintf(stderr, "%s\n", fsock_strerror(r)), fsock_loop_free(loop), 1;
+        r = fsock_listen(loop, (struct sockaddr *)&at, size, NULL, on_connection, NULL, NULL, &token);
+    if (r == 0) fd = fsock_listener_fd(loop, token), r = getsockname(fd, (struct sockaddr *)&at, &size) ? -errno : 0;
+    if (r == 0) printf("READY %d\n", ntohs(((struct sockaddr_in *)&at)->sin_port)), fflush(stdout), r = fsock_loop_run(loop);
+    return fprintf(stderr, "echo: %s: %s\n", text, fsock_strerror(r)), fsock_loop_free(loop), 1;
 }

@@ -119,6 +119,16 @@ fn the_header_s_example_runs() {
     }
 }
 
+/// The fuzz target's own inputs, the same each time.
+#[test]
+fn whatever_bytes_drive_it_the_promises_hold() {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/fuzz.c");
+    let program = compile(source, "fuzz", SANITIZED, &["-DREPLAY"]);
+    for backend in BACKENDS {
+        run(sanitized(&program).env("FASTSOCK_BACKEND", backend));
+    }
+}
+
 /// What the header says of callbacks that panic: an error where the program and the library share Rust's runtime, the end
 /// of the process where each has its own.
 #[test]

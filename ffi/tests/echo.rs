@@ -88,10 +88,23 @@ fn a_slow_reader(server: &Server) {
     let mut stream = server.connect();
     let mut writer = stream.try_clone().unwrap();
     let sent = message.clone();
-    let writing = thread::spawn(move || writer.write_all(&sent).unwrap());
-    thread::sleep(Duration::from_millis(100));
-    // Others are served meanwhile.
-    exchange(&mut server.connect(), b"meanwhile");
+    let mut other = server.connect();
+    writer.set_nonblocking(true).unwrap();
+    // Until the server takes no more, though it has had turn after turn, in which others were served: it has stopped.
+    let (mut written, mut refused) = (0, 0);
+    while written < sent.len() && refused < 50 {
+        match writer.write(&sent[written..]) {
+            Ok(n) => (written, refused) = (written + n, 0),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                exchange(&mut other, b"meanwhile");
+                refused += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(written < sent.len(), "the server took all of it, though nobody reads");
+    writer.set_nonblocking(false).unwrap();
+    let writing = thread::spawn(move || writer.write_all(&sent[written..]).unwrap());
     assert!(resident(server) < 16 << 20, "the server holds {} bytes", resident(server));
     let mut answer = vec![0; message.len()];
     stream.read_exact(&mut answer).unwrap();
