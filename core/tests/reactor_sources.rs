@@ -137,6 +137,24 @@ fn two_and_a_half_thousand_ready_sources_removed_by_the_first_are_not_called_and
 }
 
 #[test]
+fn what_takes_the_place_of_a_removed_source_between_wait_and_dispatch_gets_none_of_its_events() {
+    for_each_backend(|backend| {
+        let mut reactor = Reactor::<usize>::with_backend(backend).unwrap();
+        let (a, _peer) = ready();
+        let old = reactor.add(a, READ, Trigger::Level, |_, _, _, _| panic!("it was removed")).unwrap();
+        assert_eq!(reactor.wait(Some(LONG)).unwrap(), 1);
+        assert!(reactor.remove(old));
+        let (quiet, mut peer) = streams();
+        let new = reactor.add(quiet, READ, Trigger::Level, |_, calls, _, _| *calls += 1).unwrap();
+        assert_eq!(new.to_bits() as u32, old.to_bits() as u32, "the same slot");
+        let mut calls = 0;
+        assert_eq!(reactor.dispatch(&mut calls).unwrap(), 0);
+        peer.write_all(b"later").unwrap();
+        assert_eq!((reactor.turn(&mut calls, Some(LONG)).unwrap(), calls), (1, 1));
+    });
+}
+
+#[test]
 fn what_takes_the_place_of_a_removed_source_inside_a_batch_gets_none_of_its_events() {
     for_each_backend(|backend| {
         let mut reactor = Reactor::<Vec<&'static str>>::with_backend(backend).unwrap();

@@ -63,6 +63,7 @@ pub struct Poller<'fd> {
     /// What was asked for, for the next set; `None`: nothing.
     busy_poll: Option<BusyPoll>,
     generation: u32,
+    removals: u64,
     lifetime: PhantomData<BorrowedFd<'fd>>,
 }
 
@@ -109,6 +110,7 @@ impl<'fd> Poller<'fd> {
             stats: Stats::default(),
             busy_poll: None,
             generation: fork::generation(),
+            removals: 0,
             lifetime: PhantomData,
         })
     }
@@ -209,6 +211,7 @@ impl<'fd> Poller<'fd> {
             // The number is open anew, so what we knew by it was closed behind our back: that token is stale now, and
             // removing it must not touch the newcomer.
             self.sources.remove(previous);
+            self.removals += 1;
         }
         // Only now, for a number that is not open may be any number.
         let index = fd as usize;
@@ -369,6 +372,7 @@ impl<'fd> Poller<'fd> {
     /// ```
     pub fn remove(&mut self, token: Token) -> bool {
         let Some(source) = self.sources.remove(token) else { return false };
+        self.removals += 1;
         self.slots[source.fd as usize] = 0;
         // After an unannounced fork the set is the parent's as well: a removal here would be a removal there.
         if source.watched && self.generation == fork::generation() {
@@ -397,6 +401,12 @@ impl<'fd> Poller<'fd> {
     #[inline]
     pub fn contains(&self, token: Token) -> bool {
         self.sources.contains(token)
+    }
+
+    /// How often a token went stale: while this stays the same, a token that was good still is.
+    #[inline]
+    pub(crate) fn removals(&self) -> u64 {
+        self.removals
     }
 
     /// How many sources are registered.

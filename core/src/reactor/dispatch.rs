@@ -194,21 +194,29 @@ impl<'fd, C> Reactor<'fd, C> {
         after: &mut impl FnMut(&mut Self, &mut C),
     ) -> usize {
         let token = event.token();
+        let removals = self.poller.removals();
         // Removed since the wait, by an earlier callback?
-        if !self.poller.contains(token) {
+        if removals != self.harvested_at && !self.poller.contains(token) {
             return 0;
         }
         let Some(handler) = self.take_handler(token) else { return self.deliver_stream(event, context, turn, after) };
-        let Called::Source(_, handler) = turn.called.insert(Called::Source(token, handler)) else { return 0 };
+        let mut out = Out { token, handler: Some(handler), called: &mut turn.called };
+        let Some(handler) = &mut out.handler else { return 0 };
         let begun = self.measure.begin();
         handler.ready(self, context, event);
-        if self.is_same(turn) {
-            self.measure.called(begun);
-            if let Some(Called::Source(_, handler)) = turn.called.take() {
-                self.put_back(token, handler);
-            }
+        if !Rc::ptr_eq(&self.dispatching, &turn.running) {
+            return 1;
         }
-        self.follow_up(context, turn, after);
+        self.measure.called(begun);
+        match out.handler.take() {
+            handler if removals == self.poller.removals() || self.poller.contains(token) => {
+                self.handlers[token.slot() as usize] = handler;
+            }
+            removed => drop(removed),
+        }
+        drop(out);
+        self.flush_cork();
+        after(self, context);
         1
     }
 
@@ -217,6 +225,23 @@ impl<'fd, C> Reactor<'fd, C> {
     fn put_back(&mut self, token: Token, handler: Box<dyn Handler<'fd, C> + 'fd>) {
         if self.poller.contains(token) {
             self.handlers[token.slot() as usize] = Some(handler);
+        }
+    }
+}
+
+/// A source's handler that is being called. It stays here, where the compiler can keep it in registers, as long as all
+/// goes well; whatever else happens, a panic or another reactor in this one's place, it goes where that is seen to.
+struct Out<'turn, 'fd, C> {
+    token: Token,
+    handler: Option<Box<dyn Handler<'fd, C> + 'fd>>,
+    called: &'turn mut Option<Called<'fd, C>>,
+}
+
+impl<C> Drop for Out<'_, '_, C> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(handler) = self.handler.take() {
+            *self.called = Some(Called::Source(self.token, handler));
         }
     }
 }

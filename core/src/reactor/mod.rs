@@ -95,6 +95,8 @@ pub struct Reactor<'fd, C> {
     /// What the last wait harvested, and how far dispatch has come.
     events: Vec<Event>,
     cursor: usize,
+    /// The poller's removals at the last wait.
+    harvested_at: u64,
     due: Vec<Token>,
     due_cursor: usize,
     /// How many wakers' places have been looked at in this turn.
@@ -192,6 +194,7 @@ impl<'fd, C> Reactor<'fd, C> {
             embedded: None,
             events: Vec::new(),
             cursor: 0,
+            harvested_at: 0,
             due: Vec::new(),
             due_cursor: 0,
             notified: 0,
@@ -379,6 +382,7 @@ impl<'fd, C> Reactor<'fd, C> {
             }
         };
         (self.cursor, self.interrupted) = (0, false);
+        self.harvested_at = self.poller.removals();
         let begun = self.measure.begin();
         let result = self.poller.wait_at_most(&mut self.events, limit, timeout);
         self.measure.waited(begun);
