@@ -112,6 +112,10 @@ fuzz-c: native tools-clang ## the C API driven by bytes that clang's libFuzzer t
 test-python: build $(VENV)/.dev ## the Python package, installed as a wheel
 	$(BIN)/python -m pytest -q python/tests
 
+.PHONY: test-cpython
+test-cpython: build ## CPython's own tests with fastsock swapped in, on every CPython from 3.11 on (about 5 minutes)
+	$(BIN)/python python/tests/cpython/run.py --wheel $(TARGET)/wheels/fastsock-*.whl --into $(TARGET)/cpython
+
 .PHONY: test-bench
 test-bench: build $(VENV)/.dev $(RELEASE)/fastsock-loadgen ## the load generator against servers that go wrong
 	FASTSOCK_LOADGEN=$(RELEASE)/fastsock-loadgen $(BIN)/python -m pytest -q -c python/pyproject.toml --rootdir bench bench/tests

@@ -52,6 +52,7 @@ def _cooperative(name: str, place: int) -> Callable[..., Any]:
 
 _recvfrom = _cooperative("recvfrom", place=1)
 _recvfrom_into = _cooperative("recvfrom_into", place=2)
+_recvmsg_into = _cooperative("recvmsg_into", place=2)
 
 
 class Socket(socket.socket):
@@ -231,7 +232,10 @@ class Socket(socket.socket):
                 pass
 
     recvmsg = _cooperative("recvmsg", place=2)
-    recvmsg_into = _cooperative("recvmsg_into", place=2)
+
+    def recvmsg_into(self, buffers: Iterable[WriteableBuffer], *args: Any) -> tuple[int, list[Any], int, Any]:
+        """Receive into several buffers, and ancillary data; see ``socket.socket.recvmsg_into``."""
+        return _recvmsg_into(self, list(buffers), *args)  # type: ignore[no-any-return]
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file; see ``socket.socket.sendfile``. Returns the number of bytes sent."""
@@ -247,6 +251,7 @@ class Socket(socket.socket):
         return self._channel.gettimeout()
 
     def setblocking(self, flag: bool) -> None:
+        self._channel.set_nonblocking()  # as it is already; an error if it is no descriptor any more
         self._channel.settimeout(None if flag else 0.0)
 
     def getblocking(self) -> bool:
@@ -280,7 +285,7 @@ class Socket(socket.socket):
         channel.flush()
         timeout = channel.gettimeout()
         channel.close()
-        if super().fileno() >= 0:
+        with contextlib.suppress(OSError):  # the number is no descriptor any more: then it has no mode either
             super().settimeout(timeout)
         return super().detach()
 

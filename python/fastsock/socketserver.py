@@ -14,7 +14,7 @@ from socketserver import *  # noqa: F403
 from fastsock.forking import ForkingMixIn as _ForkingMixIn
 from fastsock.handlers import DatagramRequestHandler as DatagramRequestHandler
 from fastsock.handlers import StreamRequestHandler as StreamRequestHandler
-from fastsock.mixin import LoopMixIn
+from fastsock.mixin import LoopMixIn as _LoopMixIn
 
 __all__ = list(_stdlib.__all__)
 __version__ = _stdlib.__version__  # type: ignore[attr-defined]
@@ -22,7 +22,7 @@ __version__ = _stdlib.__version__  # type: ignore[attr-defined]
 ForkingMixIn = _ForkingMixIn  # type: ignore[misc]
 
 
-class ThreadingMixIn(LoopMixIn):  # type: ignore[no-redef]
+class ThreadingMixIn(_LoopMixIn):  # type: ignore[no-redef]
     """The loop, under the stdlib's name: each request is a coroutine of the thread that serves. See ``LoopMixIn``."""
 
 

@@ -39,6 +39,12 @@ def test_every_public_name_of_the_stdlib_is_there() -> None:
     assert socketserver.__version__ == stdlib.__version__  # type: ignore[attr-defined]
 
 
+def test_every_public_class_is_in_all() -> None:
+    # As test_socketserver's test_all does, which asks for the stdlib's own module name.
+    public = {name for name, thing in vars(socketserver).items() if isinstance(thing, type) and name[0] != "_"}
+    assert public == set(socketserver.__all__)
+
+
 @pytest.mark.parametrize("name", stdlib.__all__)
 def test_every_class_is_the_stdlibs_or_derives_from_it(name: str) -> None:
     ours, theirs = getattr(socketserver, name), getattr(stdlib, name)
