@@ -5,35 +5,21 @@ mod common;
 #[path = "common/stream.rs"]
 mod peers;
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::FromRawFd;
 use std::time::Duration;
 
-use common::{Random, for_each_backend, in_child, read_some};
+use common::{Random, for_each_backend, read_some};
 use fastsock::net::Socket;
 use fastsock::stream::{StreamEvent, StreamOptions};
 use fastsock::{Reactor, Token};
 use peers::{
-    Log, NOW, Told, Transport, add_logging, for_each, pair, pattern, peer_fd, read_exactly, read_to_end, told, until,
-    until_closed,
+    Log, NOW, Told, Transport, add_logging, file_of, for_each, pair, pattern, peer_fd, read_exactly, read_to_end, told,
+    until, until_closed,
 };
 
 fn options() -> StreamOptions {
     StreamOptions::new()
-}
-
-/// A file without a name, with these bytes.
-fn file_of(bytes: &[u8]) -> File {
-    // SAFETY: the name is NUL-terminated; the descriptor is new, and ours alone.
-    let mut file = unsafe {
-        let fd = libc::memfd_create(c"fastsock".as_ptr(), libc::MFD_CLOEXEC);
-        assert!(fd >= 0);
-        File::from_raw_fd(fd)
-    };
-    file.write_all(bytes).unwrap();
-    file
 }
 
 /// How many segments with data this TCP socket has received: `tcpi_data_segs_in`, Linux 4.6.
@@ -263,64 +249,6 @@ fn a_write_that_the_kernel_does_not_take_goes_on_from_wherever_it_came() {
             assert!(read_exactly(&mut reactor, &mut (), &mut peer, bytes.len()) == bytes);
         }
         assert_eq!(reactor.stream(token).unwrap().queued(), 0);
-    });
-}
-
-#[test]
-fn a_peer_that_is_gone_raises_no_signal_and_leaves_the_mask_alone() {
-    in_child("a_peer_that_is_gone_raises_no_signal_and_leaves_the_mask_alone", |backend| {
-        // SAFETY: this process has no other handler of it.
-        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-        let mask = || {
-            // SAFETY: the set is written, then read.
-            unsafe {
-                let mut set = std::mem::zeroed::<libc::sigset_t>();
-                assert_eq!(libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &mut set), 0);
-                (1..32).map(|signal| libc::sigismember(&set, signal)).collect::<Vec<_>>()
-            }
-        };
-        for transport in [Transport::Tcp, Transport::Unix] {
-            for files in [true, false] {
-                let before = mask();
-                let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
-                let (socket, peer) = pair(transport);
-                peer.shutdown(Shutdown::Both).unwrap();
-                drop(peer);
-                let token = add_logging(&mut reactor, socket, &options());
-                reactor.stream(token).unwrap().pause();
-                let mut log = Log::new();
-                // TCP learns from the first that nobody is there.
-                for _ in 0..100 {
-                    let Ok(mut stream) = reactor.stream(token) else { break };
-                    let written =
-                        if files { stream.write_file(file_of(&[1; 9999]), 0, 9999) } else { stream.write(&[1; 9999]) };
-                    written.unwrap();
-                    reactor.turn(&mut log, NOW).unwrap();
-                }
-                let errno = until_closed(&mut reactor, &mut log);
-                assert!([libc::EPIPE, libc::ECONNRESET].contains(&errno), "{errno}");
-                assert_eq!(mask(), before);
-            }
-        }
-    });
-}
-
-#[test]
-fn a_peer_that_goes_while_a_file_is_being_sent_raises_no_signal() {
-    in_child("a_peer_that_goes_while_a_file_is_being_sent_raises_no_signal", |_| {
-        // SAFETY: this process has no other handler of it.
-        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-        let file = file_of(&pattern(1 << 20));
-        for round in 0..300 {
-            let (socket, peer) = pair(Transport::Unix);
-            let other = std::thread::spawn(move || {
-                let mut peer = peer;
-                // As soon as something has come, gone in the middle of the rest.
-                while read_some(&mut peer, 1 + round * 40).is_none() {}
-            });
-            while socket.send_file(&file, 0, 1 << 20).is_ok_and(|sent| sent > 0) {}
-            other.join().unwrap();
-        }
     });
 }
 

@@ -1,8 +1,9 @@
 //! Helpers of the tests of streams and servers.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use std::io::{self, Read};
-use std::os::fd::AsRawFd;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -160,6 +161,18 @@ pub(crate) fn read_exactly<C>(reactor: &mut Reactor<'_, C>, context: &mut C, pee
 /// Bytes that differ wherever they are cut.
 pub(crate) fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i ^ (i >> 8) ^ (i >> 16)) as u8).collect()
+}
+
+/// A file without a name, with these bytes.
+pub(crate) fn file_of(bytes: &[u8]) -> File {
+    // SAFETY: the name is NUL-terminated; the descriptor is new, and ours alone.
+    let mut file = unsafe {
+        let fd = libc::memfd_create(c"fastsock".as_ptr(), libc::MFD_CLOEXEC);
+        assert!(fd >= 0);
+        File::from_raw_fd(fd)
+    };
+    file.write_all(bytes).unwrap();
+    file
 }
 
 /// Has the connection end with a reset.

@@ -134,6 +134,9 @@ impl<'fd, C> Stream<'_, 'fd, C> {
                 state.refresh();
             }
             state.options = options;
+            if state.queued() >= state.options.high as u64 {
+                state.flags.set(Flags::FULL);
+            }
             state.armed = Time::NEVER;
         });
     }
