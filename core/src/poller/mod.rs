@@ -264,30 +264,27 @@ impl<'fd> Poller<'fd> {
     /// ```
     ///
     /// # Errors
-    /// `ENOENT`: stale token. `EBADF`: the descriptor was closed while it was registered. `EOPNOTSUPP`, `EINVAL`,
-    /// `ECHILD` as [`add`](Self::add).
+    /// `ENOENT`: stale token. `EBADF`: the descriptor was closed while it was registered (poll and select know that only
+    /// after a wait). `EOPNOTSUPP`, `EINVAL`, `ECHILD` as [`add`](Self::add).
     pub fn modify(&mut self, token: Token, interest: Interest, mode: impl Into<Mode>) -> io::Result<()> {
         self.same_process()?;
         let mode = mode.into().with_interest(interest);
         self.selector.supports(mode)?;
         let source = self.sources.get_mut(token).ok_or_else(error::stale)?;
         if source.gone {
-            return Err(error::with(
-                libc::EBADF,
-                "this descriptor was closed while it was registered: remove() its token",
-            ));
+            return Err(closed());
         }
         // EPOLL_CTL_MOD refuses what is or was exclusive (epoll_ctl(2)).
         let in_place = source.watched && !interest.is_none() && !source.mode.is_exclusive() && !mode.is_exclusive();
         if in_place {
-            self.selector.modify(source.fd, token.to_bits(), mode)?;
+            self.selector.modify(source.fd, token.to_bits(), mode).map_err(or_closed)?;
         } else {
             if source.watched {
-                self.selector.remove(source.fd)?;
+                self.selector.remove(source.fd).map_err(or_closed)?;
                 source.watched = false;
             }
             if !interest.is_none() {
-                self.selector.add(source.fd, token.to_bits(), mode)?;
+                self.selector.add(source.fd, token.to_bits(), mode).map_err(or_closed)?;
                 source.watched = true;
             }
         }
@@ -693,6 +690,18 @@ impl<'fd> Poller<'fd> {
     /// ```
     pub fn raw_fd(&self) -> Option<RawFd> {
         self.selector.raw_fd()
+    }
+}
+
+fn closed() -> io::Error {
+    error::with(libc::EBADF, "this descriptor was closed while it was registered: remove() its token")
+}
+
+/// What the kernel says of the number of a source that is registered: it is not open, or it is another file's now.
+fn or_closed(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::EBADF | libc::ENOENT) => closed(),
+        _ => error,
     }
 }
 
