@@ -407,7 +407,8 @@ impl Socket {
     }
 
     /// Receives what is there, at most the buffer's length; what is left of a message is lost. Returns how many bytes: 0 at
-    /// the end of a stream, or for an empty message.
+    /// the end of a stream, or for an empty message. An empty buffer takes nothing from a stream (0 or `EAGAIN`, whatever
+    /// waits there), and a whole message from the others.
     ///
     /// ```
     /// use fastsock::net::{Kind, Socket};

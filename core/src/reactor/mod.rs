@@ -46,6 +46,14 @@ use wakers::Notify;
 /// `run` from inside is an error (`EBUSY`). What a callback removes gets no further callback, not even for an event
 /// that was harvested already.
 ///
+/// It belongs to the thread that made it: what it holds, and so it itself, is not `Send`, as the compiler sees to.
+/// Other threads have a [`Waker`](crate::Waker) or a [`Submitter`].
+///
+/// ```compile_fail,E0277
+/// let mut reactor = fastsock::Reactor::<()>::new().unwrap();
+/// std::thread::spawn(move || reactor.run(&mut ()));
+/// ```
+///
 /// [`wait`](Self::wait) blocks and calls nothing; [`dispatch`](Self::dispatch) calls back and never blocks. A host with
 /// a lock of its own (an interpreter's) lets go of it for the wait alone. [`run`](Self::run) is the two in turn.
 ///
