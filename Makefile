@@ -82,6 +82,9 @@ lint: $(VENV)/.fastsock $(VENV)/.dev ## formatting, clippy, ruff, mypy, rustdoc
 	$(BIN)/python -m mypy.stubtest fastsock._fastsock
 	$(BIN)/mypy --strict bench/run.py bench/demo.py
 	$(BIN)/mypy --strict examples
+	$(BIN)/ruff check --config python/pyproject.toml ffi
+	$(BIN)/ruff format --check --config python/pyproject.toml ffi
+	$(BIN)/mypy --strict ffi/man.py ffi/tests/test_install.py
 
 .PHONY: test-rust
 test-rust: ## the core crate: every mode on every backend, and its doc examples
@@ -96,9 +99,15 @@ model: ## wakers and submitters in every interleaving of a few threads (loom)
 sanitize: ## the core under the address, leak and thread sanitizers (a nightly Rust)
 	core/checks/sanitize/run.sh $(TARGET)/sanitize
 
+# Read by a test of the C library's installation, and by nothing else.
+$(VENV)/.cffi: $(VENV)/.dev
+	$(BIN)/python -m pip install -q --disable-pip-version-check 'cffi==2.1.1'
+	@touch $@
+
 .PHONY: test-c
-test-c: tools-valgrind tools-strace ## the C face: header, ABI, each promise plain and under valgrind
+test-c: $(VENV)/.cffi tools-valgrind tools-strace tools-clang tools-cmake tools-pkg-config tools-groff ## the C face: header, ABI, each promise plain, under valgrind and under sanitizers; what is installed
 	cargo test --locked -p fastsock-ffi --features header
+	$(BIN)/python -m pytest -q -rs -c python/pyproject.toml --rootdir ffi ffi/tests
 
 # Clang's libFuzzer; what it finds it leaves in target/fuzz-c, and ffi/fuzz/fuzz.c compiled with -DREPLAY runs such files.
 .PHONY: fuzz-c
@@ -139,6 +148,53 @@ tools-%:
 			echo "SKIPPING what needs $*: install it (apt-get install $*) and run again"; \
 		fi; \
 	}
+
+# ------------------------------------------------------------------------------------------------------- installation
+
+# The C library. DESTDIR is put before every path, for packagers.
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+SOVERSION := 0
+# What rustc names with --print native-static-libs.
+STATIC_LIBS := -lgcc_s -lutil -lrt -lpthread -lm -ldl
+FILL := sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCLUDEDIR@|$(INCLUDEDIR)|;s|@VERSION@|$(VERSION)|' \
+	-e 's|@SOVERSION@|$(SOVERSION)|;s|@STATIC_LIBS@|$(STATIC_LIBS)|' \
+	-e 's|@INCLUDE_FROM_CMAKE@|$(shell realpath -m --relative-to=$(LIBDIR)/cmake/fastsock $(INCLUDEDIR))|' \
+	-e 's|@MAJOR@|$(word 1,$(subst ., ,$(VERSION)))|;s|@MINOR@|$(word 2,$(subst ., ,$(VERSION)))|' \
+	-e "s|@POINTER_SIZE@|$$(($$(getconf LONG_BIT) / 8))|"
+
+.PHONY: man
+man: ## the C library's manual pages in target/man, made from the header: man -l target/man/man7/fastsock.7
+	@$(PYTHON) ffi/man.py include/fastsock.h examples/c/timestamp.c $(TARGET)/man
+
+.PHONY: install
+install: man ## the C library, to PREFIX (/usr/local): make install PREFIX=... DESTDIR=...
+	cargo build --release --locked -p fastsock-ffi
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/fastsock $(DESTDIR)$(INCLUDEDIR) \
+		$(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 include/fastsock.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 755 $(RELEASE)/libfastsock.so $(DESTDIR)$(LIBDIR)/libfastsock.so.$(VERSION)
+	ln -sf libfastsock.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libfastsock.so.$(SOVERSION)
+	ln -sf libfastsock.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libfastsock.so
+	install -m 644 $(RELEASE)/libfastsock.a $(DESTDIR)$(LIBDIR)
+	$(FILL) ffi/dist/fastsock.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/fastsock.pc
+	$(FILL) ffi/dist/fastsockConfig.cmake.in > $(DESTDIR)$(LIBDIR)/cmake/fastsock/fastsockConfig.cmake
+	$(FILL) ffi/dist/fastsockConfigVersion.cmake.in > $(DESTDIR)$(LIBDIR)/cmake/fastsock/fastsockConfigVersion.cmake
+	install -m 644 $(TARGET)/man/man3/*.3 $(DESTDIR)$(MANDIR)/man3
+	install -m 644 $(TARGET)/man/man7/fastsock.7 $(DESTDIR)$(MANDIR)/man7
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
+	@echo "installed fastsock $(VERSION) in $(DESTDIR)$(PREFIX): now read man 7 fastsock"
+
+.PHONY: uninstall
+uninstall: ## remove what make install has put there, given the same PREFIX and DESTDIR
+	rm -f $(DESTDIR)$(LIBDIR)/libfastsock.so{,.$(SOVERSION),.$(VERSION)} $(DESTDIR)$(LIBDIR)/libfastsock.a
+	rm -f $(DESTDIR)$(LIBDIR)/pkgconfig/fastsock.pc $(DESTDIR)$(INCLUDEDIR)/fastsock.h
+	rm -f $(DESTDIR)$(LIBDIR)/cmake/fastsock/fastsockConfig{,Version}.cmake
+	rm -f $(DESTDIR)$(MANDIR)/man3/fsock_*.3 $(DESTDIR)$(MANDIR)/man7/fastsock.7
+	@if [ -d $(DESTDIR)$(LIBDIR)/cmake/fastsock ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$(LIBDIR)/cmake/fastsock; fi
 
 # ------------------------------------------------------------------------------------------------------- measurement
 
