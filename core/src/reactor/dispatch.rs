@@ -87,6 +87,9 @@ impl<'fd, C> Reactor<'fd, C> {
                     // Out of the kernel's set first, then dropped.
                     self.remove(called.token());
                 }
+                if self.is_same(&turn) {
+                    self.streams.note_all();
+                }
                 drop(turn);
                 resume_unwind(panic)
             }
@@ -95,14 +98,7 @@ impl<'fd, C> Reactor<'fd, C> {
 
     fn deliver(&mut self, context: &mut C, turn: &mut Turn<'fd, C>, mut after: impl FnMut(&mut Self, &mut C)) -> usize {
         let mut count = 0;
-        match turn.running.left_over.take() {
-            None => {}
-            Some(Called::Source(token, handler)) => self.put_back(token, handler),
-            Some(Called::Stream(token, callback)) => self.put_stream_back(token, callback),
-            Some(Called::Timer(token, callback)) => self.put_timer_back(token, callback),
-            Some(Called::Waker(token, callback)) => self.put_waker_back(token, callback),
-            Some(Called::Signal(token, callback)) => self.put_signal_back(token, callback),
-        }
+        self.put_left_over_back();
         if !self.interrupted || !self.has_left_over() {
             self.begin_turn();
         }
@@ -156,6 +152,19 @@ impl<'fd, C> Reactor<'fd, C> {
         }
         if self.streams.timers.next_deadline().is_some() {
             self.streams.take_due(Time::now());
+        }
+    }
+
+    /// Puts the callback back that moved this reactor away when it was called.
+    #[inline]
+    pub(super) fn put_left_over_back(&mut self) {
+        match self.dispatching.left_over.take() {
+            None => {}
+            Some(Called::Source(token, handler)) => self.put_back(token, handler),
+            Some(Called::Stream(token, callback)) => self.put_stream_back(token, callback),
+            Some(Called::Timer(token, callback)) => self.put_timer_back(token, callback),
+            Some(Called::Waker(token, callback)) => self.put_waker_back(token, callback),
+            Some(Called::Signal(token, callback)) => self.put_signal_back(token, callback),
         }
     }
 

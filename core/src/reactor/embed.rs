@@ -104,7 +104,7 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// Sets the timer in the kernel's set if it would come too late, or has come.
     pub(super) fn keep_in_step(&mut self) {
-        let left_over = self.has_left_over();
+        let left_over = self.has_left_over() || self.streams.has_pending();
         let next = self.next_deadline().map_or(NEVER, Time::as_nanos);
         let Some(embedded) = &mut self.embedded else { return };
         if embedded.generation != fork::generation() {

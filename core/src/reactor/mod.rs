@@ -378,6 +378,7 @@ impl<'fd, C> Reactor<'fd, C> {
     /// As [`wait`](Self::wait); `EINVAL` for a limit of 0.
     pub fn wait_at_most(&mut self, limit: usize, timeout: Option<Duration>) -> io::Result<usize> {
         self.not_dispatching()?;
+        self.put_left_over_back();
         if self.has_left_over() {
             return Ok(self.events.len() - self.cursor);
         }
@@ -565,7 +566,7 @@ impl<'fd, C> Reactor<'fd, C> {
     /// When there is something to do, though the poller reports nothing.
     #[inline]
     fn next_due(&self) -> Option<Time> {
-        if self.streams.has_noted() {
+        if self.streams.has_pending() {
             return Some(Time::from_nanos(0));
         }
         match (self.timers.next_deadline(), self.streams.timers.next_deadline()) {

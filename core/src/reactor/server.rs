@@ -42,7 +42,8 @@ pub struct Server<'r, 'fd, C> {
 impl<'fd, C> Reactor<'fd, C> {
     /// Accepts connections as [streams](crate::stream), within limits; see [`server`](crate::server). For each
     /// connection `accepted` is called with its token, to make its callback; it may write to the stream already. With an
-    /// error it closes the connection. TCP is set to send at once (`TCP_NODELAY`).
+    /// error it closes the connection. TCP is set to send at once (`TCP_NODELAY`). A panic there costs the listener, as it
+    /// costs any source; the connections go on.
     ///
     /// [`remove`](Self::remove) with the server's token ends it at once, its connections included, with no further call.
     ///
@@ -131,13 +132,6 @@ impl<'fd, C> Reactor<'fd, C> {
         let stream = self.put_accepted(Socket::from(connection), options, server)?;
         if let Some(state) = self.servers.get_mut(server) {
             state.stats.connections += 1;
-            if state.stats.connections >= state.limit && !state.limited {
-                state.limited = true;
-                state.stats.limited += 1;
-                if let Some(listener) = state.listener {
-                    let _ = self.modify(listener, Interest::NONE, Trigger::Level);
-                }
-            }
         }
         let callback = catch_unwind(AssertUnwindSafe(|| accepted(self, context, stream)));
         match callback {
@@ -163,7 +157,8 @@ impl<'fd, C> Reactor<'fd, C> {
     pub(super) fn left_server(&mut self, server: Token) {
         let Some(state) = self.servers.get_mut(server) else { return };
         state.stats.connections -= 1;
-        if state.limited || state.listener.is_none() {
+        let listens = state.listener.is_some_and(|listener| self.poller.contains(listener));
+        if state.limited || !listens {
             self.note_server(server);
         }
     }
@@ -183,6 +178,7 @@ impl<'fd, C> Reactor<'fd, C> {
         context: &mut C,
         turn: &mut Turn<'fd, C>,
         after: &mut impl FnMut(&mut Self, &mut C),
+        let running = self.dispatching.clone();
     ) -> usize {
         let Some(state) = self.servers.get_mut(server) else { return 0 };
         state.noted = false;
@@ -197,8 +193,13 @@ impl<'fd, C> Reactor<'fd, C> {
         }
         if state.stats.connections > 0 {
             return 0;
+        self.heed_limit(server);
         }
+        let is_same = Rc::ptr_eq(&self.dispatching, &running);
         let Some(state) = self.servers.remove(server) else { return 0 };
+            // The stream is in another reactor, which finds out that it has no callback.
+            Ok(result) if !is_same => result.map(drop),
+            Err(panic) if !is_same => resume_unwind(panic),
         let Some((deadline, drained)) = state.drain else { return 0 };
         self.remove(deadline);
         drained(self, context, state.stats);
@@ -211,13 +212,31 @@ impl<'fd, C> Reactor<'fd, C> {
         if let Some(state) = self.servers.get_mut(server) {
             state.limited = true;
         }
+                // That costs the listener, as a panic costs any source.
+                if let Some(state) = self.servers.get_mut(server) {
+                    state.listener = None;
+                }
+                self.note_server(server);
         let _ = self.timer(RESUME_AGAIN, move |reactor, _, _, _| reactor.note_server(server));
     }
 
     /// Ends it at once.
     pub(super) fn remove_server(&mut self, server: Token) -> bool {
         let Some(state) = self.servers.remove(server) else { return false };
+    /// Keeps the listener waiting when there are as many connections as there may be.
+    fn heed_limit(&mut self, server: Token) {
+        let Some(state) = self.servers.get_mut(server) else { return };
+        if state.limited || state.stats.connections < state.limit {
+            return;
+        }
+        state.limited = true;
+        state.stats.limited += 1;
         if let Some(listener) = state.listener {
+            let _ = self.modify(listener, Interest::NONE, Trigger::Level);
+        }
+    }
+
+        if let Some(listener) = state.listener.filter(|&listener| self.poller.contains(listener)) {
             self.remove(listener);
         }
         if let Some((deadline, _)) = state.drain {
@@ -251,7 +270,7 @@ impl<'fd, C> Server<'_, 'fd, C> {
         if let Some(state) = self.reactor.servers.get_mut(self.token) {
             state.limit = most.max(1);
         }
-        // Lowered, it takes effect with the next connection.
+        self.reactor.heed_limit(self.token);
         self.reactor.note_server(self.token);
     }
 

@@ -2,6 +2,7 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::Reactor;
@@ -278,13 +279,15 @@ impl<'fd, C> Reactor<'fd, C> {
     {
         self.add(listener, Interest::READABLE, Trigger::Level, move |reactor, context, listener, event| {
             let token = event.token();
+            let running = reactor.dispatching.clone();
             for _ in 0..listener.budget() {
                 match listener.accept() {
                     Ok(Accept::Connection(connection)) => {
                         // The callback's error is about this connection, which it has dropped.
                         let _ = callback(reactor, context, Ok(connection));
-                        if reactor.stopped || !reactor.poller.is_watched(token) {
-                            return; // Stopped, removed, or paused by the callback.
+                        let goes_on = Rc::ptr_eq(&reactor.dispatching, &running) && !reactor.stopped;
+                        if !goes_on || !reactor.poller.is_watched(token) {
+                            return; // Moved away, stopped, removed, or paused by the callback.
                         }
                     }
                     Ok(Accept::WouldBlock) => return,

@@ -124,12 +124,12 @@ impl<'fd, C> Reactor<'fd, C> {
         after: &mut impl FnMut(&mut Self, &mut C),
     ) -> usize {
         if let Some(state) = self.streams.at(token) {
-            state.flags.take(Flags::KEPT);
+            state.flags.set(Flags::DOOMED);
         }
         let count = self.tell(token, event, context, turn, after);
         if self.is_same(turn) && self.poller.contains(token) {
             if let Some(state) = self.streams.at(token) {
-                if !state.flags.take(Flags::KEPT) {
+                if state.flags.take(Flags::DOOMED) {
                     state.close();
                 }
             }
@@ -194,6 +194,9 @@ impl<'fd, C> Reactor<'fd, C> {
             if let Some(state) = self.streams.at(token) {
                 state.callback = Some(callback);
                 state.flags.take(Flags::CALLED);
+                if state.flags.take(Flags::DOOMED) {
+                    state.close();
+                }
                 self.note(token);
             }
         }

@@ -99,7 +99,9 @@ impl<'fd, C> Stream<'_, 'fd, C> {
     /// In the callback of [`End`](crate::stream::StreamEvent::End), [`TimedOut`](crate::stream::StreamEvent::TimedOut) or
     /// [`Stopping`](crate::stream::StreamEvent::Stopping): the stream stays open, until it is [closed](Self::close).
     pub fn keep(&mut self) {
-        self.change(|state| state.flags.set(Flags::KEPT));
+        self.change(|state| {
+            state.flags.take(Flags::DOOMED);
+        });
     }
 
     /// The socket: for its options. Reading and writing it is the stream's affair.

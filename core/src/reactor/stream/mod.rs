@@ -32,7 +32,6 @@ const SCRATCH: usize = 64 * 1024;
 pub(super) struct Streams<'fd, C> {
     /// By the slot of their token, as the handlers are.
     slots: Vec<Option<Box<State<'fd, C>>>>,
-    len: usize,
     /// What the peers send is read into this, one at a time.
     scratch: Vec<u8>,
     /// What is written is gathered in this, for one at a time.
@@ -48,7 +47,6 @@ impl<'fd, C> Streams<'fd, C> {
     pub(super) fn new() -> Streams<'fd, C> {
         Streams {
             slots: Vec::new(),
-            len: 0,
             scratch: Vec::new(),
             cork: Cork::new(),
             timers: TimerQueue::new(),
@@ -69,6 +67,12 @@ impl<'fd, C> Streams<'fd, C> {
         !self.noted.is_empty()
     }
 
+    /// Whether something is to be done that no descriptor and no timer tells of.
+    #[inline]
+    pub(super) fn has_pending(&self) -> bool {
+        self.has_noted() || self.is_corked()
+    }
+
     /// Has it looked after in the next dispatch; its own callback has it looked after anyway.
     fn note(&mut self, token: Token) {
         if let Some(state) = self.at(token) {
@@ -76,6 +80,15 @@ impl<'fd, C> Streams<'fd, C> {
                 state.flags.set(Flags::NOTED);
                 self.noted.push_back(token);
             }
+        }
+    }
+
+    /// After a panic that may have come between what happened to a stream and what follows from it.
+    #[cold]
+    pub(super) fn note_all(&mut self) {
+        let tokens: Vec<Token> = self.slots.iter().flatten().map(|state| state.token).collect();
+        for token in tokens {
+            self.note(token);
         }
     }
 
@@ -93,7 +106,6 @@ impl<'fd, C> Streams<'fd, C> {
     /// Takes the state of a stream out, with its timer.
     fn take(&mut self, token: Token) -> Option<Box<State<'fd, C>>> {
         let state = self.slots.get_mut(token.slot() as usize)?.take()?;
-        self.len -= 1;
         if let Some(timer) = state.timer {
             self.timers.cancel(timer);
         }
@@ -186,7 +198,6 @@ impl<'fd, C> Reactor<'fd, C> {
             self.streams.slots.resize_with(slot + 1, || None);
         }
         self.streams.slots[slot] = Some(Box::new(state));
-        self.streams.len += 1;
         if timed {
             self.arm(token);
         }
@@ -201,7 +212,10 @@ impl<'fd, C> Reactor<'fd, C> {
         options: Rc<StreamOptions>,
         server: Token,
     ) -> io::Result<Token> {
-        Ok(self.put_stream(socket, options, Flags::NONE, None, Some(server))?)
+        let token = self.put_stream(socket, options, Flags::NONE, None, Some(server))?;
+        // Should it never get a callback, it is found out.
+        self.note(token);
+        Ok(token)
     }
 
     /// Its callback, unless what made it has removed the stream.
@@ -271,6 +285,9 @@ impl<'fd, C> Reactor<'fd, C> {
     /// Notes it, and tells a host that waits elsewhere.
     fn note(&mut self, token: Token) {
         self.streams.note(token);
-        self.timer_was_set();
+        if !known {
+            self.timer_was_set();
+        }
     }
 }
+        let known = self.streams.has_pending();

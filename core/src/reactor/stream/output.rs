@@ -202,7 +202,10 @@ fn send<C>(state: &State<'_, C>, first: &[u8], second: &[u8]) -> io::Result<usiz
 impl<'fd, C> Reactor<'fd, C> {
     pub(super) fn write_stream(&mut self, token: Token, bytes: &[u8]) -> io::Result<()> {
         let result = self.streams.write(token, bytes);
-        self.timer_was_set();
+        if !known {
+            self.timer_was_set();
+        }
+        let known = self.streams.has_pending();
         result
     }
 

@@ -48,7 +48,10 @@ impl<'fd, C> Reactor<'fd, C> {
             let stopped = self.stopped;
             let Some(state) = self.streams.at(token) else { break };
             if state.callback.is_none() {
-                // A reactor that was moved away has it; or its server has not made it yet.
+                if !state.flags.has(Flags::CALLED) {
+                    // Its server moved this reactor away instead of making one.
+                    self.remove_stream(token);
+                }
                 break;
             }
             if stopped {
@@ -160,11 +163,11 @@ impl<'fd, C> Reactor<'fd, C> {
             Deadline::Timeout(timeout) if state.flags.has(Flags::CLOSING) => return Err(Err(timed_out(Some(timeout)))),
             Deadline::Timeout(timeout) => timeout,
         };
-        state.flags.take(Flags::KEPT);
+        state.flags.set(Flags::DOOMED);
         let count = self.tell(token, StreamEvent::TimedOut(timeout), context, turn, after);
         if self.is_same(turn) && self.poller.contains(token) {
             if let Some(state) = self.streams.at(token) {
-                if state.flags.take(Flags::KEPT) {
+                if !state.flags.take(Flags::DOOMED) {
                     state.refresh();
                 } else if !state.flags.has(Flags::CLOSING) {
                     state.failure.get_or_insert(timed_out(Some(timeout)));

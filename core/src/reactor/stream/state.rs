@@ -38,8 +38,8 @@ impl Flags {
     pub(super) const NOTED: Flags = Flags(1 << 11);
     /// Its timer has come.
     pub(super) const DUE: Flags = Flags(1 << 12);
-    /// The callback wants it to stay open.
-    pub(super) const KEPT: Flags = Flags(1 << 13);
+    /// To be closed after its callback, unless that wants to keep it.
+    pub(super) const DOOMED: Flags = Flags(1 << 13);
     /// Its server is being drained, and it was not told.
     pub(super) const STOPPING: Flags = Flags(1 << 14);
     /// Something was queued that the kernel may take at once.
