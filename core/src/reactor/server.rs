@@ -126,6 +126,7 @@ impl<'fd, C> Reactor<'fd, C> {
         A: FnMut(&mut Reactor<'fd, C>, &mut C, Token) -> io::Result<F>,
         F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, StreamEvent<'_>) -> io::Result<()> + 'fd,
     {
+        let running = self.dispatching.clone();
         let state = self.servers.get_mut(server).ok_or_else(error::stale)?;
         state.stats.accepted += 1;
         let options = state.options.clone();
@@ -133,8 +134,13 @@ impl<'fd, C> Reactor<'fd, C> {
         if let Some(state) = self.servers.get_mut(server) {
             state.stats.connections += 1;
         }
+        self.heed_limit(server);
         let callback = catch_unwind(AssertUnwindSafe(|| accepted(self, context, stream)));
+        let is_same = Rc::ptr_eq(&self.dispatching, &running);
         match callback {
+            // The stream is in another reactor, which finds out that it has no callback.
+            Ok(result) if !is_same => result.map(drop),
+            Err(panic) if !is_same => resume_unwind(panic),
             Ok(Ok(callback)) => {
                 self.put_stream_callback(stream, Box::new(callback));
                 Ok(())
@@ -147,9 +153,27 @@ impl<'fd, C> Reactor<'fd, C> {
                 Err(error)
             }
             Err(panic) => {
+                // That costs the listener, as a panic costs any source.
+                if let Some(state) = self.servers.get_mut(server) {
+                    state.listener = None;
+                }
+                self.note_server(server);
                 self.remove(stream);
                 resume_unwind(panic)
             }
+        }
+    }
+
+    /// Keeps the listener waiting when there are as many connections as there may be.
+    fn heed_limit(&mut self, server: Token) {
+        let Some(state) = self.servers.get_mut(server) else { return };
+        if state.limited || state.stats.connections < state.limit {
+            return;
+        }
+        state.limited = true;
+        state.stats.limited += 1;
+        if let Some(listener) = state.listener {
+            let _ = self.modify(listener, Interest::NONE, Trigger::Level);
         }
     }
 
@@ -178,11 +202,10 @@ impl<'fd, C> Reactor<'fd, C> {
         context: &mut C,
         turn: &mut Turn<'fd, C>,
         after: &mut impl FnMut(&mut Self, &mut C),
-        let running = self.dispatching.clone();
     ) -> usize {
         let Some(state) = self.servers.get_mut(server) else { return 0 };
         state.noted = false;
-        if let Some(listener) = state.listener {
+        if let Some(listener) = state.listener.filter(|&listener| self.poller.contains(listener)) {
             if state.limited && state.stats.connections < state.limit {
                 state.limited = false;
                 if self.modify(listener, Interest::READABLE, Trigger::Level).is_err() && self.contains(listener) {
@@ -193,13 +216,8 @@ impl<'fd, C> Reactor<'fd, C> {
         }
         if state.stats.connections > 0 {
             return 0;
-        self.heed_limit(server);
         }
-        let is_same = Rc::ptr_eq(&self.dispatching, &running);
         let Some(state) = self.servers.remove(server) else { return 0 };
-            // The stream is in another reactor, which finds out that it has no callback.
-            Ok(result) if !is_same => result.map(drop),
-            Err(panic) if !is_same => resume_unwind(panic),
         let Some((deadline, drained)) = state.drain else { return 0 };
         self.remove(deadline);
         drained(self, context, state.stats);
@@ -212,31 +230,13 @@ impl<'fd, C> Reactor<'fd, C> {
         if let Some(state) = self.servers.get_mut(server) {
             state.limited = true;
         }
-                // That costs the listener, as a panic costs any source.
-                if let Some(state) = self.servers.get_mut(server) {
-                    state.listener = None;
-                }
-                self.note_server(server);
         let _ = self.timer(RESUME_AGAIN, move |reactor, _, _, _| reactor.note_server(server));
     }
 
     /// Ends it at once.
     pub(super) fn remove_server(&mut self, server: Token) -> bool {
         let Some(state) = self.servers.remove(server) else { return false };
-    /// Keeps the listener waiting when there are as many connections as there may be.
-    fn heed_limit(&mut self, server: Token) {
-        let Some(state) = self.servers.get_mut(server) else { return };
-        if state.limited || state.stats.connections < state.limit {
-            return;
-        }
-        state.limited = true;
-        state.stats.limited += 1;
         if let Some(listener) = state.listener {
-            let _ = self.modify(listener, Interest::NONE, Trigger::Level);
-        }
-    }
-
-        if let Some(listener) = state.listener.filter(|&listener| self.poller.contains(listener)) {
             self.remove(listener);
         }
         if let Some((deadline, _)) = state.drain {

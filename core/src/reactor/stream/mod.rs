@@ -284,10 +284,10 @@ impl<'fd, C> Reactor<'fd, C> {
 
     /// Notes it, and tells a host that waits elsewhere.
     fn note(&mut self, token: Token) {
+        let known = self.streams.has_pending();
         self.streams.note(token);
         if !known {
             self.timer_was_set();
         }
     }
 }
-        let known = self.streams.has_pending();

@@ -201,11 +201,11 @@ fn send<C>(state: &State<'_, C>, first: &[u8], second: &[u8]) -> io::Result<usiz
 
 impl<'fd, C> Reactor<'fd, C> {
     pub(super) fn write_stream(&mut self, token: Token, bytes: &[u8]) -> io::Result<()> {
+        let known = self.streams.has_pending();
         let result = self.streams.write(token, bytes);
         if !known {
             self.timer_was_set();
         }
-        let known = self.streams.has_pending();
         result
     }
 
