@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 RELEASE := $(TARGET)/release
 
+FUZZ_SECONDS ?= 60
+
 RUST_SOURCES := $(shell find core/src ffi/src python/src bench/loadgen/src -name '*.rs') \
 	$(wildcard */Cargo.toml) bench/loadgen/Cargo.toml Cargo.toml Cargo.lock build.rs
 PY_SOURCES := $(wildcard python/fastsock/*.py python/fastsock/*.pyi) python/pyproject.toml
@@ -66,7 +68,7 @@ demo: build $(RELEASE)/fastsock-loadgen ## one socketserver file, run on threads
 # ----------------------------------------------------------------------------------------------------------- testing
 
 .PHONY: test
-test: lint test-rust model test-c test-python test-bench test-examples ## every check there is
+test: lint test-rust test-api model test-c test-python test-bench test-examples ## every check there is
 	@echo "make test: all passed"
 
 .PHONY: lint
@@ -95,9 +97,21 @@ model: ## wakers and submitters in every interleaving of a few threads (loom)
 	cargo clippy --locked -q --manifest-path core/checks/Cargo.toml --all-targets -- -D warnings
 	cargo test --locked --manifest-path core/checks/Cargo.toml -p fastsock-model
 
+.PHONY: test-api
+test-api: ## the core's public interface is the one in core/public-api.txt
+	cargo test --locked --manifest-path core/checks/Cargo.toml -p fastsock-api
+
+.PHONY: public-api
+public-api: ## write core/public-api.txt anew
+	FASTSOCK_BLESS=1 cargo test --locked --manifest-path core/checks/Cargo.toml -p fastsock-api
+
 .PHONY: sanitize
 sanitize: ## the core under the address, leak and thread sanitizers (a nightly Rust)
 	core/checks/sanitize/run.sh $(TARGET)/sanitize
+
+.PHONY: fuzz
+fuzz: tools-g++ ## made-up programs against the reactor, FUZZ_SECONDS=60 of them (a nightly Rust)
+	core/fuzz/run.sh $(TARGET) $(FUZZ_SECONDS)
 
 # Read by a test of the C library's installation, and by nothing else.
 $(VENV)/.cffi: $(VENV)/.dev

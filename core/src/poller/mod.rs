@@ -598,9 +598,21 @@ impl<'fd> Poller<'fd> {
             return Ok(Waker::new(shared.clone()));
         }
         let shared = Arc::new(Shared::new()?);
+        self.take_number(shared.raw_fd());
         renew::watch_waker(&mut self.selector, &shared)?;
         self.waker = Some(shared.clone());
         Ok(Waker::new(shared))
+    }
+
+    /// A number that is a new descriptor of ours: whatever was known by it was closed behind our back, and neither its removal
+    /// nor a change of it must touch what is ours.
+    pub(crate) fn take_number(&mut self, fd: RawFd) {
+        let Some(source) = self.token_of(fd).and_then(|token| self.sources.get_mut(token)) else { return };
+        if source.watched {
+            // Fails where the backend knows already that it is gone.
+            let _ = self.selector.remove(fd);
+        }
+        (source.watched, source.gone) = (false, true);
     }
 
     /// The counters.

@@ -80,15 +80,18 @@ impl<'fd, C> Reactor<'fd, C> {
         };
         if self.embedded.is_none() {
             let timer = TimerFd::new()?;
+            self.poller.take_number(timer.raw_fd());
             // An edge is used up by being reported, so that the timer need not be read.
             // SAFETY: the descriptor is closed only after its token is removed, in `renew_embedded`, or with the reactor.
-            let token = unsafe { self.poller.add_raw(timer.raw_fd(), Interest::READABLE, Trigger::Edge) }?;
+            let (token, evicted) =
+                unsafe { self.poller.replace_raw(timer.raw_fd(), Interest::READABLE, Trigger::Edge) }?;
             // A place with no handler in it: its events call nothing.
             let slots = token.slot() as usize + 1;
             if self.handlers.len() < slots {
                 self.handlers.resize_with(slots, || None);
             }
             self.embedded = Some(Embedded { timer, token, armed: NEVER, generation: fork::generation() });
+            self.evict(evicted);
         }
         self.keep_in_step();
         Ok(fd)
