@@ -63,7 +63,8 @@ fn the_public_interface_is_what_was_agreed_on() {
     let file = core().join("public-api.txt");
     let Some(json) = [None, Some("1.95.0"), Some("nightly")].into_iter().find_map(rustdoc) else {
         // Not by a macro, whose output cargo test keeps back.
-        let text = "SKIPPED: the check of core/public-api.txt needs Rust 1.93 to 1.97: rustup toolchain install 1.95.0\n";
+        let text =
+            "SKIPPED: the check of core/public-api.txt needs Rust 1.93 to 1.97: rustup toolchain install 1.95.0\n";
         std::io::stderr().write_all(text.as_bytes()).expect("stderr");
         return;
     };
