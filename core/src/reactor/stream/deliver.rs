@@ -83,7 +83,7 @@ impl<'fd, C> Reactor<'fd, C> {
             };
             let received = state.socket.recv(&mut scratch);
             if received.is_ok() && state.keeps_time() && !state.flags.has(Flags::LINGERING) {
-                state.last_read = Time::now();
+                state.last_read = state.options.moment();
             }
             let lingers = state.flags.has(Flags::LINGERING);
             let mut again = event.ready().is_read_hangup();

@@ -130,6 +130,28 @@ impl<'fd, C> Reactor<'fd, C> {
     /// Takes a connected socket, for a buffered connection with a callback; see [`stream`](crate::stream). What the
     /// callback returns as an error closes the connection.
     ///
+    /// ```
+    /// use fastsock::net::{Kind, Socket};
+    /// use fastsock::stream::{StreamEvent, StreamOptions};
+    /// use fastsock::Reactor;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (here, there) = Socket::pair(Kind::Stream)?;
+    /// let mut reactor = Reactor::<Vec<u8>>::new()?;
+    /// reactor.add_stream(here, &StreamOptions::new(), |_, received, _, event| {
+    ///     if let StreamEvent::Data(bytes) = event {
+    ///         received.extend_from_slice(bytes);
+    ///     }
+    ///     Ok(())
+    /// })?;
+    /// there.send(b"hello")?;
+    /// drop(there);
+    /// let mut received = Vec::new();
+    /// reactor.run(&mut received)?; // Until the stream is closed.
+    /// assert_eq!(received, b"hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `EPROTOTYPE`: the socket carries messages, not a stream of bytes. `ENOTCONN`: it is not connected: see
     /// [`connect`](Self::connect). Those of [`Poller::add`](crate::Poller::add). The socket comes back in the error.
@@ -149,6 +171,23 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// A stream by its token: to write to it, to pause or close it, or to ask about it.
+    ///
+    /// ```
+    /// use fastsock::net::{Kind, Socket};
+    /// use fastsock::{Reactor, stream::StreamOptions};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let (here, there) = Socket::pair(Kind::Stream)?;
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let token = reactor.add_stream(here, &StreamOptions::new(), |_, _, _, _| Ok(()))?;
+    /// reactor.stream(token)?.write(b"hello")?;
+    /// reactor.turn(&mut (), Some(Duration::ZERO))?;
+    /// assert_eq!(there.recv(&mut [0; 9])?, 5);
+    /// reactor.remove(token);
+    /// assert_eq!(fastsock::errno(&reactor.stream(token).unwrap_err()), libc::ENOENT);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `ENOENT`: the token is stale, or is not a stream's.

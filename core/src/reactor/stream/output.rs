@@ -7,7 +7,7 @@ use super::super::Reactor;
 use super::Streams;
 use super::state::{Flags, State};
 use crate::stream::WriteQueue;
-use crate::{Time, Token, error};
+use crate::{Token, error};
 
 /// So much is gathered before it is sent.
 const GATHERED: usize = 64 * 1024;
@@ -69,12 +69,14 @@ impl<'fd, C> Streams<'fd, C> {
                 self.cork.bytes.extend_from_slice(bytes);
             }
         }
+        let mut burst = 0;
         if called {
-            self.cork.burst = self.cork.burst.saturating_add(bytes.len());
+            burst = self.cork.burst.saturating_add(bytes.len());
+            self.cork.burst = burst;
         }
-        let (queued, burst) = (self.queued(token), if called { self.cork.burst } else { 0 });
+        let corked = self.cork.bytes.len() as u64;
         if let Some(state) = self.at(token) {
-            let high = state.options.high;
+            let (high, queued) = (state.options.high, corked + state.queued());
             if !state.flags.has(Flags::FULL) && (queued >= high as u64 || burst >= high) {
                 state.flags.set(if burst >= high { Flags::FULL.and(Flags::BURST) } else { Flags::FULL });
             }
@@ -99,7 +101,7 @@ impl<'fd, C> Streams<'fd, C> {
         let queue = state.queue.get_or_insert_default();
         queue.push_file(file, offset, count);
         if begins && state.keeps_time() {
-            state.last_write = Time::now();
+            state.last_write = state.options.moment();
         }
         if state.queued() >= state.options.high as u64 {
             state.flags.set(Flags::FULL);
@@ -137,7 +139,7 @@ impl<'fd, C> Streams<'fd, C> {
             }
         };
         if state.keeps_time() {
-            state.last_write = Time::now();
+            state.last_write = state.options.moment();
         }
         self.cork.bytes.clear();
         if !settled {
@@ -158,7 +160,7 @@ impl<'fd, C> Streams<'fd, C> {
                     state.queue = None;
                 }
                 if progress && state.keeps_time() {
-                    state.last_write = Time::now();
+                    state.last_write = state.options.moment();
                 }
             }
             Err(error) => {
