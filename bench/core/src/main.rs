@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use args::{Args, Command};
 use fastsock_bench_core::{Workload, raise_open_file_limit};
+use figures::Figures;
 
 /// Bad usage, or something that could not be done.
 const FAILED: u8 = 2;
@@ -42,6 +43,15 @@ fn failed(why: &str) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
+/// How it was measured, and on what.
+fn about(all: &[Figures], load: Option<f64>) -> String {
+    let rounds = || all.iter().flat_map(|figures| figures.rows.iter().map(|row| row.nanos.len()));
+    let (most, least) = (rounds().max().unwrap_or(0), rounds().min().unwrap_or(0));
+    let fewer = if least < most { format!(" ({least} where a run is long)") } else { String::new() };
+    let busy = load.map_or_else(String::new, |load| format!(" The machine was not quiet: its load was {load:.1}."));
+    format!("Medians of {most} interleaved rounds{fewer} on {}.{busy}", machine::description())
+}
+
 fn measure(args: &Args) -> ExitCode {
     let open_files = match raise_open_file_limit() {
         Ok((before, now)) => {
@@ -63,7 +73,7 @@ fn measure(args: &Args) -> ExitCode {
     if args.counts {
         counts::count(&mut all);
     }
-    let about = format!("Medians of {} interleaved rounds on {}.", args.rounds, machine::description());
+    let about = about(&all, load);
     println!("{about}\n{}", tables::long(&all));
     let verdicts = targets::verdicts(&all);
     if !verdicts.is_empty() {
