@@ -106,6 +106,20 @@ impl Token {
     }
 
     /// Whether this token's form is that of a server.
+    ///
+    /// ```
+    /// use fastsock::server::ServerOptions;
+    /// use fastsock::{Reactor, net::Listener, stream::StreamEvent};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// let token = reactor.serve(listener, &ServerOptions::new(), |_, _, _| {
+    ///     Ok(|_: &mut Reactor<'_, ()>, _: &mut (), _, _: StreamEvent<'_>| Ok(()))
+    /// })?;
+    /// assert!(token.is_server() && !token.is_source());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn is_server(self) -> bool {
         self.is(Kind::Server)
     }

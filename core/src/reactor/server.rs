@@ -34,6 +34,21 @@ pub(super) struct State<'fd, C> {
 }
 
 /// A server of a reactor's, for as long as it is borrowed: from [`Reactor::server`].
+///
+/// ```
+/// # use fastsock::{Reactor, net::Listener, stream::StreamEvent};
+/// use fastsock::server::{Server, ServerOptions};
+/// # fn main() -> std::io::Result<()> {
+/// # let mut reactor = Reactor::<()>::new()?;
+/// # let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+/// let token = reactor.serve(listener, &ServerOptions::new(), |_, _, _| {
+///     Ok(|_: &mut Reactor<'_, ()>, _: &mut (), _, _: StreamEvent<'_>| Ok(()))
+/// })?;
+/// let server: Server<'_, '_, ()> = reactor.server(token)?;
+/// assert!(server.token() == token && server.streams().is_empty());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Server<'r, 'fd, C> {
     reactor: &'r mut Reactor<'fd, C>,
     token: Token,
@@ -46,6 +61,34 @@ impl<'fd, C> Reactor<'fd, C> {
     /// costs any source; the connections go on.
     ///
     /// [`remove`](Self::remove) with the server's token ends it at once, its connections included, with no further call.
+    ///
+    /// ```
+    /// use fastsock::{Reactor, net::Listener, server::ServerOptions, stream::StreamEvent};
+    /// use std::io::{Read, Write};
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<u32>::new()?;
+    /// let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// let mut client = std::net::TcpStream::connect(listener.local_addr()?.ip().unwrap())?;
+    /// reactor.serve(listener, &ServerOptions::new(), |reactor, clients: &mut u32, token| {
+    ///     *clients += 1;
+    ///     reactor.stream(token)?.write(b"Your name? ")?;
+    ///     // What it captures is this connection's own.
+    ///     let greeting = format!("You are number {clients}, ");
+    ///     Ok(move |reactor: &mut Reactor<'_, u32>, _: &mut u32, token, event: StreamEvent<'_>| match event {
+    ///         StreamEvent::Data(name) => reactor.stream(token)?.write(&[greeting.as_bytes(), name].concat()),
+    ///         StreamEvent::Closed(_) => Ok(reactor.stop()),
+    ///         _ => Ok(()),
+    ///     })
+    /// })?;
+    /// client.write_all(b"Ann")?;
+    /// client.shutdown(std::net::Shutdown::Write)?;
+    /// reactor.run(&mut 0)?;
+    /// let mut text = String::new();
+    /// client.read_to_string(&mut text)?;
+    /// assert_eq!(text, "Your name? You are number 1, Ann");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EPROTOTYPE`: the connections would carry messages, not a stream of bytes. Those of [`listen`](Self::listen).
@@ -105,6 +148,21 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// A server by its token: to drain it, or to ask about it.
+    ///
+    /// ```
+    /// # use fastsock::{Reactor, net::Listener, server::ServerOptions, stream::StreamEvent};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let mut reactor = Reactor::<()>::new()?;
+    /// # let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// let token = reactor.serve(listener, &ServerOptions::new(), |_, _, _| {
+    ///     Ok(|_: &mut Reactor<'_, ()>, _: &mut (), _, _: StreamEvent<'_>| Ok(()))
+    /// })?;
+    /// assert_eq!(reactor.server(token)?.stats().accepted, 0);
+    /// reactor.remove(token); // At once, and with all its connections.
+    /// assert_eq!(fastsock::errno(&reactor.server(token).unwrap_err()), libc::ENOENT);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `ENOENT`: the token is stale, or is not a server's.
@@ -251,21 +309,95 @@ impl<'fd, C> Reactor<'fd, C> {
 
 impl<'fd, C> Server<'_, 'fd, C> {
     /// The token.
+    ///
+    /// ```
+    /// # use fastsock::{Reactor, net::Listener, server::ServerOptions, stream::StreamEvent};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let mut reactor = Reactor::<()>::new()?;
+    /// # let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// let token = reactor.serve(listener, &ServerOptions::new(), |_, _, _| {
+    ///     Ok(|_: &mut Reactor<'_, ()>, _: &mut (), _, _: StreamEvent<'_>| Ok(()))
+    /// })?;
+    /// assert_eq!(reactor.server(token)?.token(), token);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn token(&self) -> Token {
         self.token
     }
 
     /// The counters.
+    ///
+    /// ```
+    /// # use fastsock::{Reactor, net::Listener, server::ServerOptions, stream::StreamEvent};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let mut reactor = Reactor::<()>::new()?;
+    /// # let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// let client = std::net::TcpStream::connect(listener.local_addr()?.ip().unwrap())?;
+    /// let token = reactor.serve(listener, &ServerOptions::new(), |_, _, _| {
+    ///     Ok(|reactor: &mut Reactor<'_, ()>, _: &mut (), _, event: StreamEvent<'_>| {
+    ///         if let StreamEvent::Closed(_) = event {
+    ///             reactor.stop();
+    ///         }
+    ///         Ok(())
+    ///     })
+    /// })?;
+    /// drop(client);
+    /// reactor.run(&mut ())?;
+    /// let stats = reactor.server(token)?.stats();
+    /// assert_eq!((stats.accepted, stats.connections), (1, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stats(&self) -> ServerStats {
         self.reactor.servers.get(self.token).map_or_else(ServerStats::default, |state| state.stats)
     }
 
     /// The tokens of the connections that are open now. O(streams).
+    ///
+    /// ```
+    /// # use fastsock::{Reactor, net::Listener, server::ServerOptions, stream::StreamEvent};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let mut reactor = Reactor::<()>::new()?;
+    /// # let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// let mut client = std::net::TcpStream::connect(listener.local_addr()?.ip().unwrap())?;
+    /// let server = reactor.serve(listener, &ServerOptions::new(), |_, _, _| {
+    ///     Ok(|_: &mut Reactor<'_, ()>, _: &mut (), _, _: StreamEvent<'_>| Ok(()))
+    /// })?;
+    /// reactor.turn(&mut (), None)?;
+    /// for stream in reactor.server(server)?.streams() {
+    ///     reactor.stream(stream)?.write(b"to all")?;
+    /// }
+    /// reactor.turn(&mut (), Some(std::time::Duration::ZERO))?;
+    /// assert_eq!(std::io::Read::read(&mut client, &mut [0; 9])?, 6);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn streams(&self) -> Vec<Token> {
         self.reactor.streams.of_server(self.token)
     }
 
     /// Another limit of connections, at least 1. Those over it stay open.
+    ///
+    /// ```
+    /// # use fastsock::{Reactor, net::Listener, server::ServerOptions, stream::StreamEvent};
+    /// # fn main() -> std::io::Result<()> {
+    /// # let mut reactor = Reactor::<()>::new()?;
+    /// # let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// # let address = listener.local_addr()?.ip().unwrap();
+    /// let _clients = [std::net::TcpStream::connect(address)?, std::net::TcpStream::connect(address)?];
+    /// let server = reactor.serve(listener, &ServerOptions::new().connection_limit(1), |_, _, _| {
+    ///     Ok(|_: &mut Reactor<'_, ()>, _: &mut (), _, _: StreamEvent<'_>| Ok(()))
+    /// })?;
+    /// reactor.turn(&mut (), None)?;
+    /// reactor.server(server)?.set_connection_limit(2);
+    /// while reactor.server(server)?.stats().connections < 2 {
+    ///     reactor.turn(&mut (), None)?;
+    /// }
+    /// assert_eq!(reactor.server(server)?.stats().limited, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn set_connection_limit(&mut self, most: u32) {
         if let Some(state) = self.reactor.servers.get_mut(self.token) {
             state.limit = most.max(1);
@@ -278,6 +410,29 @@ impl<'fd, C> Server<'_, 'fd, C> {
     /// [`Stopping`](StreamEvent::Stopping), after which it is closed when what is queued has been sent, unless its callback
     /// wants to [keep](crate::stream::Stream::keep) it for a while. Those left after `longest` are cut off with
     /// `ETIMEDOUT`. When the last is gone, `drained` is called, and the token is stale.
+    ///
+    /// ```
+    /// # use fastsock::{Reactor, net::Listener, server::ServerOptions, stream::StreamEvent};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// # let mut reactor = Reactor::<u64>::new()?;
+    /// # let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// let mut client = std::net::TcpStream::connect(listener.local_addr()?.ip().unwrap())?;
+    /// let server = reactor.serve(listener, &ServerOptions::new(), |_, _: &mut u64, _| {
+    ///     Ok(|reactor: &mut Reactor<'_, u64>, _: &mut u64, token, event: StreamEvent<'_>| match event {
+    ///         StreamEvent::Stopping => reactor.stream(token)?.write(b"bye"), // And then it is closed.
+    ///         _ => Ok(()),
+    ///     })
+    /// })?;
+    /// reactor.turn(&mut 0, None)?;
+    /// reactor.server(server)?.drain(Duration::from_secs(10), |_, served, stats| *served = stats.accepted)?;
+    /// let reader = std::thread::spawn(move || std::io::read_to_string(&mut client));
+    /// let mut served = 0;
+    /// reactor.run(&mut served)?; // Until the client is gone, too.
+    /// assert_eq!((served, &*reader.join().unwrap()?), (1, "bye"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// `EALREADY`: it is being drained. `ENOSPC`: 2^29 timers.

@@ -61,6 +61,31 @@ pub(crate) use queue::WriteQueue;
 use std::io;
 
 /// What the callback of a stream is told.
+///
+/// ```
+/// use fastsock::net::{Kind, Socket};
+/// use fastsock::stream::{StreamEvent, StreamOptions};
+/// use fastsock::Reactor;
+/// # fn main() -> std::io::Result<()> {
+/// let (here, there) = Socket::pair(Kind::Stream)?;
+/// let mut reactor = Reactor::<Vec<String>>::new()?;
+/// reactor.add_stream(here, &StreamOptions::new(), |_, log, _, event| {
+///     log.push(match event {
+///         StreamEvent::Data(bytes) => format!("{} bytes", bytes.len()),
+///         StreamEvent::End => "the end".to_owned(),
+///         StreamEvent::Closed(Ok(())) => "closed".to_owned(),
+///         other => format!("{other:?}"),
+///     });
+///     Ok(())
+/// })?;
+/// there.send(b"hello")?;
+/// drop(there);
+/// let mut log = Vec::new();
+/// reactor.run(&mut log)?;
+/// assert_eq!(log, ["5 bytes", "the end", "closed"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StreamEvent<'a> {
@@ -88,6 +113,28 @@ pub enum StreamEvent<'a> {
 }
 
 /// Which time was over.
+///
+/// ```
+/// use fastsock::net::{Kind, Socket};
+/// use fastsock::stream::{StreamEvent, StreamOptions, Timeout};
+/// use fastsock::Reactor;
+/// use std::time::Duration;
+/// # fn main() -> std::io::Result<()> {
+/// # let (here, _there) = Socket::pair(Kind::Stream)?;
+/// let mut reactor = Reactor::<Option<Timeout>>::new()?;
+/// let options = StreamOptions::new().read_timeout(Duration::from_millis(1)).idle_timeout(Duration::from_secs(60));
+/// reactor.add_stream(here, &options, |_, which, _, event| {
+///     if let StreamEvent::TimedOut(timeout) = event {
+///         *which = Some(timeout);
+///     }
+///     Ok(())
+/// })?;
+/// let mut which = None;
+/// reactor.run(&mut which)?;
+/// assert_eq!(which, Some(Timeout::Read));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Timeout {
