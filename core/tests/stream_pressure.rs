@@ -293,3 +293,24 @@ fn who_writes_a_little_at_a_time_is_told_once_for_each_time_that_it_was_full() {
         assert!(counts.0 > 50, "{counts:?}");
     });
 }
+
+#[test]
+fn what_another_stream_has_written_does_not_fill_this_one() {
+    for_each(|backend, transport| {
+        let mut reactor = Reactor::<Log>::with_backend(backend).unwrap();
+        let ((one, _peer), (other, _another)) = (pair(transport), pair(transport));
+        let marks = options().water_marks(0, 1 << 30);
+        let (one, other) = (add_logging(&mut reactor, one, &marks), add_logging(&mut reactor, other, &options()));
+        while reactor.stream(one).unwrap().queued() == 0 {
+            reactor.stream(one).unwrap().write(&[1; 100_000]).unwrap();
+        }
+        for _ in 0..6 {
+            reactor.stream(other).unwrap().write(&[2; 10_000]).unwrap();
+        }
+        assert_eq!(reactor.stream(other).unwrap().queued(), 60_000, "gathered");
+        let queued = reactor.stream(one).unwrap().queued();
+        reactor.stream(one).unwrap().set_options(&options().water_marks(0, queued as usize + 30_000));
+        reactor.stream(one).unwrap().write(&[1; 100]).unwrap();
+        assert!(!reactor.stream(one).unwrap().is_full());
+    });
+}

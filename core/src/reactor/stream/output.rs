@@ -74,7 +74,7 @@ impl<'fd, C> Streams<'fd, C> {
             burst = self.cork.burst.saturating_add(bytes.len());
             self.cork.burst = burst;
         }
-        let corked = self.cork.bytes.len() as u64;
+        let corked = if self.cork.stream == Some(token) { self.cork.bytes.len() as u64 } else { 0 };
         if let Some(state) = self.at(token) {
             let (high, queued) = (state.options.high, corked + state.queued());
             if !state.flags.has(Flags::FULL) && (queued >= high as u64 || burst >= high) {
