@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import errno
 import logging
@@ -13,6 +14,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from greenlet import GreenletExit  # type: ignore[import-untyped]
+
 from fastsock._fastsock import Channel, Group, in_loop, sleep
 from fastsock.advice import bind_advice
 from fastsock.loop import run
@@ -21,6 +24,23 @@ from fastsock.sockets import Socket
 __all__ = ["LoopMixIn"]
 
 _log = logging.getLogger("fastsock")
+
+
+_KIND = _socket.socket.type.__get__
+
+
+def _cooperative(sock: Any) -> Any:
+    """A plain socket of the stdlib as one of ours; anything else as it is."""
+    if type(sock) is socket.socket:
+        return Socket.adopt(sock)
+    if "ssl" in sys.modules:
+        # Only then: it takes long to import, and few need it.
+        from fastsock import tls
+
+        tls.install()
+        if tls.is_plain(sock):
+            return tls.TLSSocket.adopt(sock)
+    return sock
 
 
 class _Coroutines:
@@ -157,9 +177,11 @@ class LoopMixIn(socketserver.ThreadingMixIn):
 
         ``batching``: more datagrams may be received than are asked for.
         """
-        sock = getattr(self, "socket", None)
-        mine = isinstance(sock, Socket)
-        channel = sock._channel if isinstance(sock, Socket) else Channel.foreign(self.fileno())  # type: ignore[attr-defined]
+        sock = _cooperative(getattr(self, "socket", None))
+        channel: Channel | None = getattr(sock, "_channel", None)
+        mine = channel is not None
+        if channel is None:
+            channel = Channel.foreign(self.fileno())  # type: ignore[attr-defined]
         channel.impatient = True
         channel.batching = mine and batching
         self._listener = channel
@@ -190,8 +212,27 @@ class LoopMixIn(socketserver.ThreadingMixIn):
             self._BaseServer__is_shut_down.set()
             coroutines.end(drain=threading.current_thread() is not threading.main_thread() and not in_loop())
 
+    def _may_shake_hands(self) -> bool:
+        """Whether ``get_request`` may wait for the client: a TLS handshake, or whatever else a server's own does."""
+        sock = getattr(self, "socket", None)
+        is_overridden = getattr(self.get_request, "__func__", None) is not socketserver.TCPServer.get_request  # type: ignore[attr-defined]
+        is_stream = isinstance(sock, socket.socket) and _KIND(sock) == socket.SOCK_STREAM
+        return is_stream and (is_overridden or type(sock) is not Socket)
+
+    def _handle_apart(self, failures: list[BaseException], channel: Channel) -> None:
+        try:
+            self._handle_request_noblock()  # type: ignore[attr-defined]
+        except GreenletExit:
+            raise
+        except BaseException as error:
+            # As if it had been raised where the server waits.
+            failures.append(error)
+            channel.interrupt()
+
     def _serve(self, poll_interval: float | None) -> None:
+        failures: list[BaseException] = []
         with self._listening(batching=True) as channel:
+            apart = self._may_shake_hands()
             # Closed from another thread while all places are taken: nobody would find out by waiting for it.
             while not self._BaseServer__shutdown_request and channel.fileno() >= 0:
                 try:
@@ -200,9 +241,15 @@ class LoopMixIn(socketserver.ThreadingMixIn):
                     if error.errno == errno.EBADF:
                         return
                     raise
+                if failures:
+                    raise failures[0]
                 if self._BaseServer__shutdown_request:
                     return
-                if ready:
+                if ready and apart:
+                    # It has accepted when it waits for the first time; then the next may come.
+                    self._coroutines().group.spawn(self._handle_apart, failures, channel)
+                    sleep(0)
+                elif ready:
                     self._handle_request_noblock()  # type: ignore[attr-defined]
                 self.service_actions()  # type: ignore[attr-defined]
 
@@ -255,8 +302,7 @@ class LoopMixIn(socketserver.ThreadingMixIn):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a coroutine for the request; with no loop on this thread, handle it to the end here."""
-        if type(request) is socket.socket:
-            request = Socket.adopt(request)
+        request = _cooperative(request)
         if not self._coroutines().group.spawn_in_loop(self.process_request_thread, request, client_address):
             run(self.process_request_thread, request, client_address)
 

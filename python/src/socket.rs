@@ -350,12 +350,24 @@ impl PyChannel {
         self.wait_write(py, timeout)
     }
 
-    /// After a call that this channel did not make has met `EAGAIN`: waits for the direction as the timeout allows.
-    fn blocked(&self, py: Python<'_>, write: bool) -> PyResult<()> {
+    /// After a call that this channel did not make has met `EAGAIN`: waits for the direction, `timeout` seconds or as long as
+    /// the socket's allows.
+    #[pyo3(signature = (write, timeout = None))]
+    fn blocked(&self, py: Python<'_>, write: bool, timeout: Option<f64>) -> PyResult<()> {
         let channel = self.channel(py);
         let direction = if write { Direction::Write } else { Direction::Read };
         channel.exhausted(direction);
-        channel.wait_for_turn(py, direction, &mut None)
+        let mut deadline = duration(timeout)?.map(|timeout| Time::now() + timeout);
+        channel.wait_for_turn(py, direction, &mut deadline)
+    }
+
+    /// Waits until no other coroutine is in the middle of a send that this channel does not make, and begins one.
+    fn begin_send(&self, py: Python<'_>) -> PyResult<()> {
+        self.channel(py).begin_send(py)
+    }
+
+    fn end_send(&self, py: Python<'_>) {
+        self.channel(py).end_send(py);
     }
 
     /// Ends a `wait_read` early, from any thread.
