@@ -121,7 +121,7 @@ $(VENV)/.cffi: $(VENV)/.dev
 
 .PHONY: test-c
 test-c: $(VENV)/.cffi tools-valgrind tools-strace tools-clang tools-cmake tools-pkg-config tools-groff ## the C face: header, ABI, each promise plain, under valgrind and under sanitizers; what is installed
-	cargo test --locked -p fastsock-ffi --features header
+	cargo test --locked -p fastsock-ffi --features header -- --test-threads=4
 	$(BIN)/python -m pytest -q -rs -c python/pyproject.toml --rootdir ffi ffi/tests
 
 # Clang's libFuzzer; what it finds it leaves in target/fuzz-c, and ffi/fuzz/fuzz.c compiled with -DREPLAY runs such files.

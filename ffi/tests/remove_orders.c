@@ -145,9 +145,10 @@ int main(void) {
         how = BY_REMOVE;
         /* Forwards, backwards, and by fives, which meets them all as well; from everywhere, where time allows. */
         static const int steps[] = {1, -1, 5};
+        int is_slow = getenv("UNDER_VALGRIND") != NULL;
         for (size_t s = 0; s < 3; s++) {
             step = steps[s];
-            for (first = 0; first < ALL; first += getenv("UNDER_VALGRIND") ? 5 : 1) one();
+            for (first = 0; first < ALL; first += is_slow ? ALL : 1) one();
         }
     }
     return 0;

@@ -113,7 +113,7 @@ pub fn valgrind(program: &Path, backend: &str) {
         return;
     }
     let mut command = limited(Path::new("valgrind"));
-    command.args(["--quiet", "--leak-check=full", "--error-exitcode=99", "--track-fds=yes"]);
+    command.args(["--quiet", "--leak-check=full", "--error-exitcode=99", "--track-fds=yes", "--read-inline-info=no"]);
     let log = program.with_extension(format!("{backend}.log"));
     command.arg(format!("--log-file={}", log.display())).arg(program);
     command.env("FASTSOCK_BACKEND", backend).env("UNDER_VALGRIND", "1");
