@@ -99,7 +99,7 @@ model: ## wakers and submitters in every interleaving of a few threads (loom)
 	cargo test --locked --manifest-path core/checks/Cargo.toml -p fastsock-model
 
 .PHONY: test-api
-test-api: ## the core's public interface is the one in core/public-api.txt
+test-api: ## the core's public interface is the one in core/public-api.txt, and each item has an example
 	cargo test --locked --manifest-path core/checks/Cargo.toml -p fastsock-api
 
 .PHONY: public-api

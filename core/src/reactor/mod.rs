@@ -66,14 +66,24 @@ use wakers::Notify;
 ///
 /// An echo server:
 ///
-/// ```no_run
+/// ```
 /// use fastsock::{Interest, Reactor, Trigger, net::Listener};
 /// use std::io::{Read, Write};
 /// use std::net::TcpStream;
 ///
 /// fn main() -> std::io::Result<()> {
 ///     let mut reactor = Reactor::new()?;
-///     let listener = Listener::bind("127.0.0.1:7777".parse().unwrap())?;
+///     let listener = Listener::bind("127.0.0.1:0".parse().unwrap())?; // Port 0: the kernel's choice.
+/// #   let address = listener.local_addr()?.ip().unwrap();
+/// #   let submitter = reactor.submitter()?;
+/// #   let client = std::thread::spawn(move || -> std::io::Result<[u8; 5]> {
+/// #       let mut stream = TcpStream::connect(address)?;
+/// #       stream.write_all(b"hello")?;
+/// #       let mut echo = [0; 5];
+/// #       stream.read_exact(&mut echo)?;
+/// #       submitter.submit(|reactor: &mut Reactor<'_, ()>, _| reactor.stop())?;
+/// #       Ok(echo)
+/// #   });
 ///     reactor.listen(listener, |reactor: &mut Reactor<'_, ()>, _, connection| {
 ///         let stream = TcpStream::from(connection?.into_fd());
 ///         reactor.add(stream, Interest::READABLE, Trigger::Level, |reactor, _, stream, event| {
@@ -86,7 +96,9 @@ use wakers::Notify;
 ///         })?;
 ///         Ok(())
 ///     })?;
-///     reactor.run(&mut ())
+///     reactor.run(&mut ())?;
+/// #   assert_eq!(&client.join().unwrap()?, b"hello");
+///     Ok(())
 /// }
 /// ```
 pub struct Reactor<'fd, C> {
