@@ -20,6 +20,7 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// Returns how many callbacks were called.
+    #[inline(never)] // The loop over the events is to stay small.
     pub(in super::super) fn deliver_stream(
         &mut self,
         event: Event,
@@ -149,6 +150,7 @@ impl<'fd, C> Reactor<'fd, C> {
         let Some(state) = self.streams.at(token) else { return 0 };
         let Some(callback) = state.callback.take() else { return 0 };
         state.flags.set(Flags::CALLED);
+        self.streams.begin_burst();
         let result = self.call_stream(token, callback, event, context, turn);
         if !self.is_same(turn) {
             return 1;

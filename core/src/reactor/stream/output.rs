@@ -43,6 +43,11 @@ impl<'fd, C> Streams<'fd, C> {
         self.cork.stream.is_some()
     }
 
+    /// A callback begins: what it writes is counted anew.
+    pub(super) fn begin_burst(&mut self) {
+        self.cork.burst = 0;
+    }
+
     /// How much waits for this stream.
     pub(super) fn queued(&mut self, token: Token) -> u64 {
         let corked = if self.cork.stream == Some(token) { self.cork.bytes.len() as u64 } else { 0 };
@@ -223,7 +228,6 @@ impl<'fd, C> Reactor<'fd, C> {
         if self.streams.is_corked() {
             self.streams.flush();
         }
-        self.streams.cork.burst = 0;
     }
 
     pub(super) fn flush_cork_of(&mut self, token: Token) {
