@@ -94,7 +94,7 @@ test-rust: ## the core crate: every mode on every backend, and its doc examples
 
 .PHONY: model
 model: ## wakers and submitters in every interleaving of a few threads (loom)
-	cargo fmt --manifest-path core/checks/Cargo.toml --all --check
+	rustfmt --check --edition 2024 core/checks/*/tests/*.rs core/checks/kernel/src/*.rs core/checks/sanitize/src/*.rs
 	cargo clippy --locked -q --manifest-path core/checks/Cargo.toml --all-targets -- -D warnings
 	cargo test --locked --manifest-path core/checks/Cargo.toml -p fastsock-model
 
