@@ -5,6 +5,12 @@
 //! [limit](ServerOptions::connection_limit) allows, the others wait in the kernel's queue.
 //! [`Server::drain`] ends it in good order.
 //!
+//! | operation | time | system calls |
+//! |---|---|---|
+//! | accept a connection | O(1), two allocations | accept4(2), and epoll_ctl(2) with epoll |
+//! | reach the limit, fall below it | O(1) | one epoll_ctl(2) each with epoll |
+//! | drain, remove, list the streams | O(streams of the reactor) | those of closing each |
+//!
 //! ```
 //! use fastsock::server::ServerOptions;
 //! use fastsock::stream::{StreamEvent, StreamOptions};
