@@ -16,9 +16,10 @@ from fastsock.handlers import DatagramRequestHandler, StreamRequestHandler
 from fastsock.loop import Group, in_loop, run, sleep, spawn
 from fastsock.mixin import LoopMixIn
 from fastsock.servers import LoopTCPServer, LoopUDPServer, LoopUnixDatagramServer, LoopUnixStreamServer, serve
-from fastsock.sockets import Socket
+from fastsock.sockets import AcceptStats, Socket
 
 __all__ = [
+    "AcceptStats",
     "DatagramRequestHandler",
     "Group",
     "LoopMixIn",

@@ -13,7 +13,7 @@ __all__ = [
     "Writer",
     "__version__",
     "after_fork_in_child",
-    "before_fork",
+    "flush",
     "in_loop",
     "ring_on",
     "run",
@@ -139,5 +139,5 @@ def in_loop() -> bool:
     """Whether the caller is a coroutine on this thread's running loop."""
 
 def ring_on(fd: int) -> None: ...
-def before_fork() -> None: ...
+def flush() -> None: ...
 def after_fork_in_child() -> None: ...

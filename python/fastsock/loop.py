@@ -18,7 +18,7 @@ __all__ = ["Group", "in_loop", "run", "sleep", "spawn"]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-os.register_at_fork(before=_fastsock.before_fork, after_in_child=_fastsock.after_fork_in_child)
+os.register_at_fork(before=_fastsock.flush, after_in_child=_fastsock.after_fork_in_child)
 
 
 def run(call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:

@@ -9,14 +9,14 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastsock._fastsock import Channel, sleep
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["Socket"]
+__all__ = ["AcceptStats", "Socket"]
 
 # The flags of calls that never wait, whatever the socket's timeout.
 _AT_ONCE = socket.MSG_DONTWAIT | socket.MSG_ERRQUEUE
@@ -53,6 +53,19 @@ def _cooperative(name: str, place: int) -> Callable[..., Any]:
 _recvfrom = _cooperative("recvfrom", place=1)
 _recvfrom_into = _cooperative("recvfrom_into", place=2)
 _recvmsg_into = _cooperative("recvmsg_into", place=2)
+
+
+class AcceptStats(NamedTuple):
+    """Counters of a listening socket, from its first ``accept`` until it is closed."""
+
+    accepted: int
+    """Connections."""
+    pauses: int
+    """Times that accepting paused for want of descriptors or memory."""
+    refused: int
+    """Connections closed unserved, after their clients had waited for a second of such pauses."""
+    aborted: int
+    """Connections that were gone before they could be accepted."""
 
 
 class Socket(socket.socket):
@@ -116,6 +129,10 @@ class Socket(socket.socket):
             sock._channel.set_nonblocking()
             sock.settimeout(timeout)
         return sock, address
+
+    def accept_stats(self) -> AcceptStats:
+        """What has come of accepting on this socket so far."""
+        return AcceptStats(*self._channel.accept_stats())
 
     def connect(self, address: Any) -> None:
         """Connect; on the loop, the others run meanwhile. (A host name is looked up first, which blocks.)"""

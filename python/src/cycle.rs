@@ -11,6 +11,7 @@ use crate::errors::{from_io, misuse};
 use crate::greenlet::Greenlet;
 use crate::hub::{Hub, RUNNING};
 use crate::park::Why;
+use crate::task::flush_soon;
 
 impl Hub {
     /// Runs until `done`. The current greenlet is the loop meanwhile.
@@ -53,6 +54,11 @@ impl Hub {
             if let Err(error) = py.check_signals() {
                 // Where the program waits, as if it had blocked there.
                 self.push(main.clone_ref(py), Why::Throw(Box::new(error)));
+                continue;
+            }
+            // Written by a signal's handler, just now: nobody who would send it is about to wait.
+            if !self.dirty.borrow().is_empty() {
+                flush_soon(py)?;
                 continue;
             }
             self.wait(py, &mut events)?;

@@ -36,7 +36,7 @@ mod _fastsock {
     #[pymodule_export]
     use super::socket::PyChannel;
     #[pymodule_export]
-    use super::task::{Group, after_fork_in_child, before_fork, in_loop, ring_on, run, sleep};
+    use super::task::{Group, after_fork_in_child, flush, in_loop, ring_on, run, sleep};
     #[pymodule_export]
     use super::writer::Writer;
 

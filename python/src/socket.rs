@@ -221,6 +221,7 @@ impl PyChannel {
         let bytes = data.as_slice();
         self.send_earlier(py)?;
         if flags & libc::MSG_DONTWAIT != 0 {
+            channel.pay(py, 0)?;
             return if channel.is_sending() {
                 Err(os_error(libc::EAGAIN))
             } else {
@@ -501,9 +502,11 @@ impl PyChannel {
         let channel = self.channel(py);
         // The error queue never has anything to wait for.
         if flags & (libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE) != 0 {
+            channel.pay(py, 0)?;
             return at_once(attempt(0));
         }
         let mut done = 0;
+        channel.pay(py, 0)?;
         loop {
             match channel.transfer(py, Direction::Read, || attempt(done)) {
                 Ok(0) => return Ok(done),

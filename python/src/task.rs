@@ -334,13 +334,22 @@ pub(crate) fn ring_on(py: Python<'_>, fd: i32) -> PyResult<()> {
     Hub::of_thread(py)?.watch(&Channel::new(fd, Kind::Bell)).map(drop)
 }
 
-/// For `os.register_at_fork`: what has been written goes out before what the child, which has copies of it all, may write.
-/// In a coroutine it waits for that.
+/// Sends what this thread's coroutines have written and have not waited for; in a coroutine it waits until that is done.
+///
+/// For `os.register_at_fork`: a child may write too, and has copies of what has not been sent.
 #[pyfunction]
-pub(crate) fn before_fork(py: Python<'_>) -> PyResult<()> {
+pub(crate) fn flush(py: Python<'_>) -> PyResult<()> {
     let Some(hub) = Hub::here(py) else { return Ok(()) };
     hub.send_posts(py);
     if hub.parkable(py).is_ok() { hub.flush(py) } else { Ok(()) }
+}
+
+/// Starts a coroutine that does that: the loop itself cannot wait.
+#[cold]
+pub(crate) fn flush_soon(py: Python<'_>) -> PyResult<()> {
+    let hub = Hub::of_thread(py)?;
+    let call = py.import("fastsock._fastsock")?.getattr("flush")?.unbind();
+    spawn(py, &hub, &Rc::default(), call, PyTuple::empty(py).unbind(), None).map(drop)
 }
 
 /// For `os.register_at_fork`: the child leaves the loop.

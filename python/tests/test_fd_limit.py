@@ -27,7 +27,7 @@ def watch():
         before, begin = cpu(), time.monotonic()
         time.sleep(1.2)
         used = (cpu() - before) / (time.monotonic() - begin)
-        print(f"{used:.4f}", *server.socket._channel.accept_stats(), flush=True)
+        print(f"{used:.4f}", server.socket.accept_stats().accepted, server.socket.accept_stats().pauses, flush=True)
 
 with fastsock.LoopTCPServer(("127.0.0.1", 0), Hello) as server:
     resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))
@@ -52,7 +52,7 @@ def test_accepting_pauses_at_no_cost_and_resumes_when_clients_leave(backend: str
                 break
         assert 5 < len(served) < 30
         program.write("\n")
-        share, accepted, pauses, _, _ = program.line().split()
+        share, accepted, pauses = program.line().split()
         assert float(share) < 0.05
         assert int(accepted) >= len(served)
         assert int(pauses) >= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import textwrap
 
 import pytest
@@ -223,3 +224,45 @@ def test_the_wakeup_descriptor_of_someone_else_stays() -> None:
         """
     )
     assert (status, output.split()) == (0, ["True", "-1"]), errors
+
+
+WRITES = """
+import signal, sys
+import fastsock
+
+class Handler(fastsock.StreamRequestHandler):
+    def handle(self):
+        self.server.files.append(self.wfile)
+        fastsock.spawn(print, "waiting", flush=True)
+        self.rfile.readline()
+
+def on_signal(number, frame):
+    for file in server.files:
+        file.write(b"signal\\n" * int(sys.argv[1]))
+
+signal.signal(signal.SIGUSR1, on_signal)
+with fastsock.LoopTCPServer(("127.0.0.1", 0), Handler) as server:
+    server.daemon_threads = True
+    server.files = []
+    fastsock.spawn(print, "READY", server.server_address[1], flush=True)
+    try:
+        server.serve_forever(600)
+    except KeyboardInterrupt:
+        pass
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 9000])
+def test_what_a_signals_handler_writes_while_the_loop_idles_is_sent_at_once(lines: int) -> None:
+    expected = b"signal\n" * lines
+    with Program(WRITES, str(lines)) as program:
+        address = program.ready()
+        # One of them does not read: the others are not to wait for it.
+        with connect(address) as deaf, connect(address) as client:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            assert [program.line(), program.line()] == ["waiting", "waiting"]
+            for _ in range(2):
+                program.kill(signal.SIGUSR1)
+                assert receive(client, len(expected)) == expected
+            program.kill(signal.SIGINT)
+            assert program.end() == 0
