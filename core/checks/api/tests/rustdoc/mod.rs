@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The version of rustdoc's JSON that this can read: that of Rust 1.93 to 1.97. To be raised with the `public-api` crate.
+/// The version of rustdoc's JSON that this can read: Rust 1.95 writes it. To be raised with the `public-api` crate.
 const FORMAT: &str = "\"format_version\":57}";
 
 pub(crate) fn core() -> PathBuf {
