@@ -35,12 +35,6 @@ impl Time {
         Time(clock::now())
     }
 
-    /// Not before now, and a tick of the kernel's after it (10 ms at most): for a tenth of the price.
-    #[inline]
-    pub(crate) fn soon() -> Time {
-        Time(clock::soon())
-    }
-
     /// Nanoseconds since the clock's start.
     ///
     /// ```

@@ -2,13 +2,9 @@ use std::time::Duration;
 
 use crate::Time;
 
-/// Time-outs below this are exact to the microsecond; others to a tick of the kernel's, 10 ms at most, for which the clock is
-/// cheap to ask.
-const BRIEF: Duration = Duration::from_secs(1);
-
 /// Marks and time-outs of a stream; every one has a default.
 ///
-/// No time-out comes early. One of a second or more may come 10 ms late, a shorter one as a timer does.
+/// No time-out comes early.
 ///
 /// ```
 /// use fastsock::stream::StreamOptions;
@@ -28,8 +24,6 @@ pub struct StreamOptions {
     pub(crate) write: Option<Duration>,
     pub(crate) connect: Option<Duration>,
     pub(crate) close: Duration,
-    /// Whether one of them is so short that a tick of the kernel's matters.
-    brief: bool,
 }
 
 impl StreamOptions {
@@ -50,7 +44,6 @@ impl StreamOptions {
             write: None,
             connect: None,
             close: Duration::from_secs(5),
-            brief: false,
         }
     }
 
@@ -117,7 +110,6 @@ impl StreamOptions {
     /// ```
     pub fn idle_timeout(mut self, longest: Duration) -> StreamOptions {
         self.idle = Some(longest);
-        self.brief |= longest < BRIEF;
         self
     }
 
@@ -147,7 +139,6 @@ impl StreamOptions {
     /// ```
     pub fn read_timeout(mut self, longest: Duration) -> StreamOptions {
         self.read = Some(longest);
-        self.brief |= longest < BRIEF;
         self
     }
 
@@ -177,7 +168,6 @@ impl StreamOptions {
     /// ```
     pub fn write_timeout(mut self, longest: Duration) -> StreamOptions {
         self.write = Some(longest);
-        self.brief |= longest < BRIEF;
         self
     }
 
@@ -238,10 +228,11 @@ impl StreamOptions {
         self
     }
 
-    /// The time of what happens now, not before it.
+    /// The time of what happens now, not before it. The kernel's coarse clock would be cheaper to ask, but may lag behind by
+    /// more than the tick that clock_getres(2) tells, when processors sleep or are a virtual machine's.
     #[inline]
     pub(crate) fn moment(&self) -> Time {
-        if self.brief { Time::now() } else { Time::soon() }
+        Time::now()
     }
 
     /// Whether the time of each read and write matters.
