@@ -24,8 +24,7 @@ fn main() -> io::Result<()> {
         std::process::exit(2);
     };
     let mut reactor = Reactor::<()>::new()?;
-    let options =
-        ServerOptions::new().connection_limit(CONNECTIONS).streams(StreamOptions::new().idle_timeout(IDLE));
+    let options = ServerOptions::new().connection_limit(CONNECTIONS).streams(StreamOptions::new().idle_timeout(IDLE));
     let listener = Listener::bind(address)?;
     println!("READY {:?}", listener.local_addr()?);
     let server = reactor.serve(listener, &options, |_, _, _| {
@@ -38,7 +37,8 @@ fn main() -> io::Result<()> {
     for signal in [libc::SIGINT, libc::SIGTERM] {
         reactor.signal(signal, move |reactor, _, _, _| {
             // Asked twice, it ends at once.
-            let drains = reactor.server(server).and_then(|mut server| server.drain(DRAIN, |reactor, _, _| reactor.stop()));
+            let drains =
+                reactor.server(server).and_then(|mut server| server.drain(DRAIN, |reactor, _, _| reactor.stop()));
             if drains.is_err() {
                 reactor.stop();
             }
