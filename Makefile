@@ -90,7 +90,7 @@ lint: $(VENV)/.fastsock $(VENV)/.dev ## formatting, clippy, ruff, mypy, rustdoc
 
 .PHONY: test-rust
 test-rust: ## the core crate: every mode on every backend, and its doc examples
-	cargo test --locked -p fastsock -p fastsock-loadgen
+	cargo test --locked -p fastsock -p fastsock-loadgen -p fastsock-bench-core
 
 .PHONY: model
 model: ## wakers and submitters in every interleaving of a few threads (loom)
