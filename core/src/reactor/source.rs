@@ -281,14 +281,14 @@ impl<'fd, C> Reactor<'fd, C> {
             let token = event.token();
             let running = reactor.dispatching.clone();
             for _ in 0..listener.budget() {
+                let goes_on = Rc::ptr_eq(&reactor.dispatching, &running) && !reactor.stopped;
+                if !goes_on || !reactor.poller.is_watched(token) {
+                    return; // Moved away, stopped, removed or paused: by this callback, or by another in this turn.
+                }
                 match listener.accept() {
                     Ok(Accept::Connection(connection)) => {
                         // The callback's error is about this connection, which it has dropped.
                         let _ = callback(reactor, context, Ok(connection));
-                        let goes_on = Rc::ptr_eq(&reactor.dispatching, &running) && !reactor.stopped;
-                        if !goes_on || !reactor.poller.is_watched(token) {
-                            return; // Moved away, stopped, removed, or paused by the callback.
-                        }
                     }
                     Ok(Accept::WouldBlock) => return,
                     Ok(Accept::Paused(until)) => {
