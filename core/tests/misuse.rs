@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use common::{LONG, allow_descriptors, duplicate, in_child, open_descriptors, streams, tcp_streams, wait_for};
 use fastsock::net::options::{SocketOptions, TcpOptions};
-use fastsock::net::{Accept, Family, Kind, Listener, RecvBatch, SendBatch, Socket};
+use fastsock::net::{Family, Kind, ListenOptions, Listener, RecvBatch, SendBatch, Socket};
 use fastsock::server::ServerOptions;
 use fastsock::stream::{StreamEvent, StreamOptions};
 use fastsock::{Backend, BusyPoll, Interest, Poller, Reactor, Repeat, Time, TimerQueue, Token, Trigger};
@@ -597,9 +597,15 @@ fn what_is_no_socket_of_that_kind_is_told_so() {
         refused::<()>(Err(add), libc::EPROTOTYPE);
         let unconnected = Socket::new(Family::V4, Kind::Stream).unwrap();
         let add = reactor.add_stream(unconnected, &StreamOptions::new(), |_, _, _, _| Ok(())).unwrap_err();
-        assert_eq!(fastsock::errno(&add.error), libc::ENOTCONN);
-        let mut listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-        assert!(matches!(listener.accept().unwrap(), Accept::WouldBlock));
+        refused::<()>(Err(add), libc::ENOTCONN);
+        let file = || File::open("Cargo.toml").unwrap();
+        let no_socket = Socket::from_fd(file()).unwrap();
+        refused(reactor.add_stream(no_socket, &StreamOptions::new(), |_, _, _, _| Ok(())), libc::ENOTSOCK);
+        refused(Listener::from_fd(file().into()), libc::ENOTSOCK);
+        refused(Listener::from_fd(Socket::new(Family::V4, Kind::Datagram).unwrap().into()), libc::EOPNOTSUPP);
+        let (nowhere, options) = (SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ListenOptions::new());
+        refused(options.kind(Kind::Datagram).listen(nowhere), libc::EOPNOTSUPP);
+        refused(options.only_v6(true).listen(nowhere), libc::EINVAL);
         assert!(reactor.is_empty());
     });
 }

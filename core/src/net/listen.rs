@@ -204,8 +204,20 @@ impl ListenOptions {
             options::set(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, libc::c_int::from(only))?;
         }
         socket.bind(address)?;
-        socket::listen(socket.fd.as_raw_fd(), libc::c_int::try_from(self.backlog).unwrap_or(libc::c_int::MAX))?;
+        let backlog = libc::c_int::try_from(self.backlog).unwrap_or(libc::c_int::MAX);
+        socket::listen(socket.fd.as_raw_fd(), backlog).map_err(explain)?;
         Ok(Listener::new(socket.fd))
+    }
+}
+
+/// The sentence for what cannot listen.
+pub(super) fn explain(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::ENOTSOCK) => error::with(libc::ENOTSOCK, "only a socket can listen, and this is none"),
+        Some(libc::EOPNOTSUPP) => {
+            error::with(libc::EOPNOTSUPP, "datagrams come without a connection: do not listen, receive them")
+        }
+        _ => error,
     }
 }
 

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use super::listen::LONGEST_BACKLOG;
+use super::listen::{LONGEST_BACKLOG, explain};
 use super::{Accept, AcceptPolicy, AcceptStats, ListenOptions, PeerAddress};
 use crate::sys::socket;
 
@@ -91,10 +91,10 @@ impl Listener {
     /// ```
     ///
     /// # Errors
-    /// Those of fcntl(2) and listen(2).
+    /// `ENOTSOCK`: it is no socket. `EOPNOTSUPP`: it is for datagrams. Others of fcntl(2) and listen(2).
     pub fn from_fd(fd: OwnedFd) -> io::Result<Listener> {
         socket::set_nonblocking(fd.as_raw_fd(), true)?;
-        socket::listen(fd.as_raw_fd(), LONGEST_BACKLOG as libc::c_int)?;
+        socket::listen(fd.as_raw_fd(), LONGEST_BACKLOG as libc::c_int).map_err(explain)?;
         Ok(Listener::new(fd))
     }
 

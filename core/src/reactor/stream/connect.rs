@@ -10,10 +10,15 @@ use crate::stream::{StreamEvent, StreamOptions};
 use crate::sys::options;
 use crate::{Token, error};
 
-/// `EPROTOTYPE` for a socket that carries messages: gathered, they would be one.
+/// `EPROTOTYPE` for a socket that carries messages: gathered, they would be one. `ENOTSOCK` for what is none.
 pub(in super::super) fn is_stream(socket: BorrowedFd<'_>) -> io::Result<()> {
-    if options::get::<libc::c_int>(socket, libc::SOL_SOCKET, libc::SO_TYPE)? == libc::SOCK_STREAM {
-        return Ok(());
+    match options::get::<libc::c_int>(socket, libc::SOL_SOCKET, libc::SO_TYPE) {
+        Ok(libc::SOCK_STREAM) => return Ok(()),
+        Ok(_) => {}
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {
+            return Err(error::with(libc::ENOTSOCK, "this is no socket: add() it, and read and write it yourself"));
+        }
+        Err(error) => return Err(error),
     }
     Err(error::with(
         libc::EPROTOTYPE,

@@ -153,7 +153,8 @@ impl<'fd, C> Reactor<'fd, C> {
     /// ```
     ///
     /// # Errors
-    /// `EPROTOTYPE`: the socket carries messages, not a stream of bytes. `ENOTCONN`: it is not connected: see
+    /// `EPROTOTYPE`: the socket carries messages, not a stream of bytes. `ENOTSOCK`: it is none, but what was given to
+    /// [`Socket::from_fd`]. `ENOTCONN`: it is not connected: see
     /// [`connect`](Self::connect). Those of [`Poller::add`](crate::Poller::add). The socket comes back in the error.
     pub fn add_stream<F>(
         &mut self,
@@ -164,7 +165,14 @@ impl<'fd, C> Reactor<'fd, C> {
     where
         F: FnMut(&mut Reactor<'fd, C>, &mut C, Token, StreamEvent<'_>) -> io::Result<()> + 'fd,
     {
-        if let Err(error) = is_stream(socket.as_fd()).and_then(|()| socket.peer_addr().map(drop)) {
+        let connected = is_stream(socket.as_fd()).and_then(|()| match socket.peer_addr() {
+            Err(error) if error.raw_os_error() == Some(libc::ENOTCONN) => Err(error::with(
+                libc::ENOTCONN,
+                "this socket is not connected: wait until it is, or let the reactor connect()",
+            )),
+            result => result.map(drop),
+        });
+        if let Err(error) = connected {
             return Err(AddError { source: socket, error });
         }
         self.put_stream(socket, Rc::new(options.clone()), Flags::NONE, Some(Box::new(callback)), None)
