@@ -26,17 +26,18 @@
     } while (0)
 
 enum { THINGS = 16, PAIRS = 3, WAKERS = 3, SUBMITTERS = 2, DEPTH = 4 };
-enum { NONE, SOURCE, TIMER, SIGNAL, LISTENER };
+enum { NONE, SOURCE, TIMER, SIGNAL, LISTENER, STREAM, SERVER };
 
 /* What C knows of a registration; the user data of its callback is an allocation that points here. */
 struct thing {
     int kind, is_live;
+    unsigned serial; /* whose it is: the place is used again */
     uint64_t token;
 };
 
 struct user {
     struct thing *thing; /* NULL: a waker's, or a job's */
-    int *live;
+    unsigned serial;
 };
 
 static const uint8_t *input;
@@ -66,18 +67,23 @@ static int sound(int r) {
     return r;
 }
 
-static struct user *give(struct thing *thing, int *live) {
+static struct user *give(struct thing *thing) {
+    static unsigned serial;
     struct user *user = (struct user *)malloc(sizeof *user);
-    user->thing = thing, user->live = live;
+    user->thing = thing, user->serial = ++serial;
+    if (thing) thing->serial = serial;
     users++;
     return user;
 }
+
+/* Whether this is still the user data of what is in its place. */
+static int is_current(const struct user *user) { return user->thing && user->thing->serial == user->serial; }
 
 static void drop(void *pointer) {
     struct user *user = (struct user *)pointer;
     users--;
     CHECK(users >= 0);
-    if (user->thing) user->thing->is_live = 0;
+    if (is_current(user)) user->thing->is_live = 0;
     free(user);
     if (depth < DEPTH && below(4) == 0) {
         depth++;
@@ -89,7 +95,7 @@ static void drop(void *pointer) {
 /* What every callback does: some of what the bytes say. */
 static void called(void *pointer) {
     CHECK(!is_freed);
-    if (pointer && ((struct user *)pointer)->thing) CHECK(((struct user *)pointer)->thing->is_live);
+    if (is_current((struct user *)pointer)) CHECK(((struct user *)pointer)->thing->is_live);
     depth++;
     for (unsigned n = below(3); depth < DEPTH && n > 0; n--) step();
     depth--;
@@ -114,6 +120,33 @@ static void on_connection(fsock_loop *l, uint64_t token, int fd, const struct so
     (void)token, (void)peer, (void)length;
     CHECK(l == loop && fd >= 0);
     close(fd);
+    called(user);
+}
+/* Some of what comes goes back; now and then the connection is found wanting. */
+static int on_event(fsock_loop *l, uint64_t token, const fsock_stream_event *event, void *user) {
+    CHECK(l == loop && event->kind >= 1 && event->kind <= FSOCK_STREAM_CLOSED);
+    if (event->kind == FSOCK_STREAM_DATA && below(4) == 0) (void)fsock_stream_write(l, token, event->data, event->length);
+    if (below(8) == 0) (void)fsock_stream_keep(l, token);
+    called(user);
+    return below(16) == 0 ? -EIO : 0;
+}
+static int on_accepted(fsock_loop *l, uint64_t server, uint64_t token, void **connection, void *user) {
+    struct user *mine;
+    (void)server, (void)token;
+    CHECK(l == loop);
+    mine = give(NULL);
+    called(user);
+    if (below(4) == 0) {
+        users--;
+        free(mine);
+        return -EIO;
+    }
+    *connection = mine;
+    return 0;
+}
+static void on_drained(fsock_loop *l, uint64_t server, const fsock_server_counters *stats, void *user) {
+    (void)server;
+    CHECK(l == loop && stats->connections == 0);
     called(user);
 }
 static void on_call(fsock_loop *l, void *user) {
@@ -144,13 +177,17 @@ static void gone(void) {
     memset(submitters, 0, sizeof submitters);
 }
 
-/* What may end the loop, when it was called outside of callbacks. */
+/* After what may have ended the loop by a drop function, outside of callbacks. */
+static void renew(void) {
+    if (depth > 0 || !is_freed) return;
+    gone();
+    begin();
+}
+
+/* As above; and the result told it. */
 static int after(int r) {
-    if (depth == 0 && is_freed) {
-        CHECK(r == FSOCK_E_CLOSED);
-        gone();
-        begin();
-    }
+    CHECK(depth > 0 || !is_freed || r == FSOCK_E_CLOSED);
+    renew();
     return sound(r);
 }
 
@@ -177,8 +214,7 @@ static void start(int kind) {
     int r = -1, fd = pairs[below(PAIRS)][below(2)];
     if (thing->is_live) return;
     unsigned interest = below(9), flags = below(9), with_callback = below(4);
-    uint64_t token = 0;
-    struct user *user = give(thing, NULL);
+    struct user *user = give(thing);
     thing->kind = kind, thing->is_live = 1, thing->token = 0;
     switch (kind) {
         case SOURCE:
@@ -190,11 +226,23 @@ static void start(int kind) {
                                   drop, &thing->token);
             break;
         case SIGNAL: r = fsock_signal_start(loop, below(8) ? SIGUSR1 : SIGKILL, on_signal, user, drop, &thing->token); break;
+        case STREAM:
+            fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+            r = fsock_stream_add(loop, fd, NULL, on_event, user, drop, &thing->token);
+            if (r < 0) close(fd);
+            break;
         default:
             CHECK(fsock_address_parse("@fastsock fuzz", &address, &length) == 0);
             /* A name of one's own: another process fuzzes as well. */
             length += (uint32_t)snprintf((char *)&address + length, 40, " %d %d", (int)getpid(), (int)(thing - things));
-            r = fsock_listen(loop, (struct sockaddr *)&address, length, NULL, on_connection, user, drop, &thing->token);
+            if (kind == LISTENER) {
+                r = fsock_listen(loop, (struct sockaddr *)&address, length, NULL, on_connection, user, drop, &thing->token);
+            } else {
+                fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+                if (bind(fd, (struct sockaddr *)&address, length) == 0) CHECK(listen(fd, 4) == 0);
+                r = fsock_server_start(loop, fd, NULL, NULL, on_accepted, on_event, drop, user, drop, &thing->token);
+                close(fd); /* the loop has a duplicate */
+            }
             if (r == 0 && below(2)) {
                 int client = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
                 (void)!connect(client, (struct sockaddr *)&address, length);
@@ -207,8 +255,44 @@ static void start(int kind) {
         free(user);
     }
     if (r < 0) thing->is_live = 0, thing->token = 0;
-    CHECK(sound(r) <= 0 && (r < 0 || thing->token != 0 || !thing->is_live));
-    (void)token;
+    CHECK(sound(r) <= 0);
+    renew();
+}
+
+static void on_stream(uint64_t token) {
+    static const char bytes[70000];
+    fsock_stream_options options = FSOCK_STREAM_OPTIONS_INIT;
+    uint64_t queued;
+    switch (below(12)) {
+        case 0: case 1: sound(fsock_stream_write(loop, token, bytes, below(3) == 0 ? sizeof bytes : below(100))); break;
+        case 2: sound(fsock_stream_write_file(loop, token, (int)below(8), 0, below(100))); break;
+        case 3: sound(fsock_stream_flush(loop, token)); break;
+        case 4: sound(fsock_stream_is_full(loop, token)); break;
+        case 5: sound(fsock_stream_queued(loop, token, below(8) ? &queued : NULL)); break;
+        case 6: sound(fsock_stream_pause(loop, token)); break;
+        case 7: sound(fsock_stream_resume(loop, token)); break;
+        case 8: sound(fsock_stream_shutdown(loop, token)); break;
+        case 9: sound(fsock_stream_close(loop, token)); break;
+        case 10: sound(fsock_stream_fd(loop, token)); break;
+        default:
+            options.size = below(8) ? (uint32_t)sizeof options : below(64);
+            options.high_water = below(4) * 100, options.low_water = below(4) * 50;
+            options.idle_timeout_ns = below(3), options.read_timeout_ns = below(3);
+            options.write_timeout_ns = below(3), options.close_timeout_ns = below(3);
+            sound(fsock_stream_configure(loop, token, &options));
+    }
+}
+
+static void on_server(uint64_t token) {
+    fsock_server_counters counters = FSOCK_SERVER_COUNTERS_INIT;
+    struct user *user;
+    switch (below(3)) {
+        case 0: sound(fsock_server_limit(loop, token, below(3))); break;
+        case 1: sound(fsock_server_stats(loop, token, &counters)); break;
+        default:
+            user = give(NULL);
+            if (sound(fsock_server_drain(loop, token, (int64_t)below(3) - 1, on_drained, user, drop)) < 0) users--, free(user);
+    }
 }
 
 static void on_token(unsigned what) {
@@ -216,12 +300,15 @@ static void on_token(unsigned what) {
     uint64_t token = below(8) == 0 ? wide() : thing->token;
     int was_live = thing->is_live && token == thing->token && token != 0, kind = thing->kind, r, wanted;
     switch (what) {
-        case 0: r = fsock_remove(loop, token), wanted = kind == SOURCE || kind == LISTENER; break;
+        case 0: r = fsock_remove(loop, token), wanted = kind == SOURCE || kind == LISTENER || kind == STREAM; break;
         case 1: r = fsock_timer_stop(loop, token), wanted = kind == TIMER; break;
         case 2: r = fsock_signal_stop(loop, token), wanted = kind == SIGNAL; break;
         case 3: sound(fsock_modify(loop, token, below(9), below(9))); return;
         case 4: sound(fsock_rearm(loop, token)); return;
         case 5: sound(fsock_timer_again(loop, token, (int64_t)below(3) * 1000 - 1000)); return;
+        case 6: r = fsock_server_stop(loop, token), wanted = kind == SERVER; break;
+        case 7: on_stream(token); return;
+        case 8: on_server(token); return;
         default: {
             fsock_accept_stats stats = FSOCK_ACCEPT_STATS_INIT;
             sound(fsock_listener_fd(loop, token));
@@ -230,11 +317,10 @@ static void on_token(unsigned what) {
         }
     }
     sound(r);
-    if (r == 0 && token == thing->token && thing->kind == SOURCE && !thing->is_live) return;
     if (was_live && wanted && !is_freed) CHECK(r == 0 || r == FSOCK_E_STALE || r == FSOCK_E_CLOSED);
     if (was_live && !wanted) CHECK(r == FSOCK_E_STALE || r == FSOCK_E_CLOSED);
     /* A source without a callback has no drop function to tell. */
-    if (r == 0 && was_live && wanted && kind == SOURCE) thing->is_live = 0;
+    if (r == 0 && was_live && wanted && kind == SOURCE && thing->token == token) thing->is_live = 0;
     after(r == FSOCK_E_CLOSED ? r : (is_freed ? FSOCK_E_CLOSED : r));
 }
 
@@ -253,7 +339,7 @@ static void waker(void) {
     switch (below(3)) {
         case 0:
             if (*place) return;
-            user = give(NULL, NULL);
+            user = give(NULL);
             if (sound(fsock_waker_new(loop, below(4) ? on_call : NULL, user, drop, place)) < 0) users--, free(user);
             break;
         case 1: if (*place) sound(fsock_waker_wake(*place)); break;
@@ -272,7 +358,7 @@ static void submitter(void) {
         case 0: if (!*place) sound(fsock_submitter_new(loop, place)); break;
         case 1:
             if (*place) {
-                struct user *user = give(NULL, NULL);
+                struct user *user = give(NULL);
                 if (sound(fsock_submit(*place, on_call, user, drop)) < 0) users--, free(user);
             }
             break;
@@ -344,8 +430,9 @@ static void step(void) {
         case 3: case 4: start(TIMER); break;
         case 5: start(SIGNAL); break;
         case 6: start(LISTENER); break;
-        case 7: case 8: case 9: on_token(below(7)); break;
-        case 10: case 11: case 12: wait(); break;
+        case 7: start(below(3) ? STREAM : SERVER); break;
+        case 8: case 9: case 10: on_token(below(10)); break;
+        case 11: case 12: wait(); break;
         case 13: waker(); break;
         case 14: submitter(); break;
         case 15: case 16: peers(); break;

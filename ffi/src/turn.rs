@@ -106,10 +106,11 @@ impl Turn {
         if !home.freed.get() {
             home.reactor.set(root);
         }
-        home.busy.set(false);
         if log::is_on() {
+            // Busy still: what is told of may make C free the loop.
             home.report();
         }
+        home.busy.set(false);
         // SAFETY: alive, as promised, and `home` is not used after this when it says that the loop is gone.
         unsafe { fsock_loop::settle(self.home) }?;
         Ok(result.ok_or(Code::PANIC)??)

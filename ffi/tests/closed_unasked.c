@@ -14,6 +14,35 @@ static void on_log(uint32_t level, const char *text, void *user) {
     CHECK_IS(fsock_set_log(NULL, NULL), -EBUSY);
 }
 
+static fsock_loop *doomed;
+
+static void free_it(uint32_t level, const char *text, void *user) {
+    (void)level, (void)text, (void)user;
+    warnings++;
+    CHECK_IS(fsock_loop_free(doomed), 0);
+}
+
+/* The log may be the place where a program gives up. */
+static void freed_by_the_log(void) {
+    int pair[2], copy, calls = 0, drops = 0;
+    uint64_t token;
+    doomed = new_loop();
+    make_pair(pair);
+    CHECK((copy = dup(pair[0])) >= 0);
+    CHECK_IS(fsock_add_callback(doomed, pair[0], FSOCK_READABLE, 0, on_ready, &calls, NULL, &token), 0);
+    close(pair[0]);
+    CHECK_IS(fsock_remove(doomed, token), 0);
+    CHECK_IS(fsock_add_callback(doomed, pair[1], FSOCK_READABLE, 0, on_ready, &drops, count_drop, &token), 0);
+    put(pair[1], "x");
+    warnings = 0;
+    CHECK_IS(fsock_set_log(free_it, NULL), 0);
+    if (is_epoll(doomed)) CHECK_IS(fsock_loop_run_once(doomed, 0), FSOCK_E_CLOSED);
+    else CHECK_IS(fsock_loop_free(doomed), 0);
+    CHECK(drops == 1 && calls == 0);
+    close(copy);
+    close(pair[1]);
+}
+
 /* A duplicate keeps the closed one's registration alive, of which only epoll tells. */
 static void ghost(void) {
     fsock_loop *loop = new_loop();
@@ -83,6 +112,7 @@ int main(void) {
     CHECK(dropped[0] == 1);
     CHECK_IS(fsock_loop_free(loop), 0);
     ghost();
+    freed_by_the_log();
     CHECK_IS(fsock_set_log(NULL, NULL), 0);
     return 0;
 }
