@@ -12,9 +12,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
-
-from greenlet import GreenletExit  # type: ignore[import-untyped]
 
 from fastsock._fastsock import Channel, Group, in_loop, sleep
 from fastsock.advice import bind_advice
@@ -29,17 +28,27 @@ _log = logging.getLogger("fastsock")
 _KIND = _socket.socket.type.__get__
 
 
-def _cooperative(sock: Any) -> Any:
-    """A plain socket of the stdlib as one of ours; anything else as it is."""
-    if type(sock) is socket.socket:
-        return Socket.adopt(sock)
-    if "ssl" in sys.modules:
-        # Only then: it takes long to import, and few need it.
+#: ``fastsock.tls``, once the program has imported ``ssl``: it takes long to import, and few need it.
+_tls: ModuleType | None = None
+
+
+def _has_tls() -> bool:
+    global _tls
+    if _tls is None and "ssl" in sys.modules:
         from fastsock import tls
 
         tls.install()
-        if tls.is_plain(sock):
-            return tls.TLSSocket.adopt(sock)
+        _tls = tls
+    return _tls is not None
+
+
+def _cooperative(sock: Any) -> Any:
+    """A socket of the stdlib's classes as one of ours; anything else as it is."""
+    kind = type(sock)
+    if kind is socket.socket:
+        return Socket.adopt(sock)
+    if _has_tls() and kind is _tls.ssl.SSLSocket:  # type: ignore[union-attr]
+        return _tls.TLSSocket.adopt(sock)  # type: ignore[union-attr]
     return sock
 
 
@@ -177,7 +186,9 @@ class LoopMixIn(socketserver.ThreadingMixIn):
 
         ``batching``: more datagrams may be received than are asked for.
         """
-        sock = _cooperative(getattr(self, "socket", None))
+        sock = getattr(self, "socket", None)
+        if type(sock) is not socket.socket:  # a plain one is still its owner's: only waited for
+            sock = _cooperative(sock)
         channel: Channel | None = getattr(sock, "_channel", None)
         mine = channel is not None
         if channel is None:
@@ -222,9 +233,7 @@ class LoopMixIn(socketserver.ThreadingMixIn):
     def _handle_apart(self, failures: list[BaseException], channel: Channel) -> None:
         try:
             self._handle_request_noblock()  # type: ignore[attr-defined]
-        except GreenletExit:
-            raise
-        except BaseException as error:
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
             # As if it had been raised where the server waits.
             failures.append(error)
             channel.interrupt()
@@ -302,7 +311,10 @@ class LoopMixIn(socketserver.ThreadingMixIn):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a coroutine for the request; with no loop on this thread, handle it to the end here."""
-        request = _cooperative(request)
+        if type(request) is not Socket:
+            request = _cooperative(request)
+        elif _tls is None:
+            _has_tls()
         if not self._coroutines().group.spawn_in_loop(self.process_request_thread, request, client_address):
             run(self.process_request_thread, request, client_address)
 

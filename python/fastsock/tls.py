@@ -224,11 +224,6 @@ class TLSSocket(ssl.SSLSocket):
         super()._real_close()  # type: ignore[misc]
 
 
-def is_plain(sock: object) -> bool:
-    """Whether it is the stdlib's own TLS socket, and not of a class that someone has made of it."""
-    return type(sock) is ssl.SSLSocket
-
-
 class _Choice:
     """``SSLContext.sslsocket_class``: ours in a coroutine, elsewhere what it was."""
 

@@ -369,9 +369,11 @@ def test_a_request_used_in_another_thread_blocks_there() -> None:
             thread.join()
             self.request.sendall(done[0])
 
-    with serving(InGetRequest(HERE, Elsewhere)) as address, secure(address) as client, secure(address):
+    with serving(InGetRequest(HERE, Elsewhere)) as address, secure(address) as client, secure(address) as other:
         client.sendall(b"hello")
         assert receive(client, 5) == b"hello"
+        other.sendall(b"too")
+        assert receive(other, 3) == b"too"
 
 
 @pytest.mark.parametrize("make", [InGetRequest, WrappedListener])
