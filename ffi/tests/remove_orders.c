@@ -1,11 +1,11 @@
 /* Everything is ready at once, and the first of one kind that is called removes all, in every order: sources, timers,
- * signals, children, listeners, wakers and what was submitted. Nothing is called after that, every drop function once. */
+ * signals, children, listeners, streams, servers and wakers. Nothing is called after that, every drop function once. */
 #include "check.h"
 
 #include <signal.h>
 #include <sys/wait.h>
 
-enum { SOURCE, TIMER, SIGNAL, CHILD, LISTENER, WAKER, KINDS, EACH = 2, ALL = KINDS * EACH };
+enum { SOURCE, TIMER, SIGNAL, CHILD, LISTENER, STREAM, SERVER, WAKER, KINDS, EACH = 2, ALL = KINDS * EACH };
 enum { BY_REMOVE, BY_FREE };
 
 struct thing {
@@ -24,6 +24,7 @@ static void remove_one(struct thing *thing) {
     switch (thing->kind) {
         case TIMER: CHECK_IS(fsock_timer_stop(the_loop, thing->token), 0); break;
         case SIGNAL: CHECK_IS(fsock_signal_stop(the_loop, thing->token), 0); break;
+        case SERVER: CHECK_IS(fsock_server_stop(the_loop, thing->token), 0); break;
         case WAKER: CHECK_IS(fsock_waker_free(thing->waker), 0); break;
         case CHILD: /* one that is called is gone already */
             CHECK_IS(fsock_remove(the_loop, thing->token), thing->called ? FSOCK_E_STALE : 0);
@@ -67,6 +68,31 @@ static void on_connection(fsock_loop *l, uint64_t t, int fd, const struct sockad
     called(user);
 }
 
+static int on_event(fsock_loop *l, uint64_t t, const fsock_stream_event *event, void *user) {
+    (void)l, (void)t;
+    CHECK(event->kind == FSOCK_STREAM_DATA);
+    called(user);
+    return 0;
+}
+static int on_accepted(fsock_loop *l, uint64_t server, uint64_t t, void **connection, void *user) {
+    (void)l, (void)server, (void)t, (void)connection;
+    called(user);
+    return -ECONNABORTED;
+}
+
+/* A server with a client that waits. */
+static void start_server(struct thing *thing) {
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK_IS(fsock_address_parse("127.0.0.1:0", &address, &length), 0);
+    CHECK(bind(fd, (struct sockaddr *)&address, length) == 0);
+    CHECK_IS(fsock_server_start(the_loop, fd, NULL, NULL, on_accepted, on_event, NULL, thing, dropped, &thing->token), 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&address, &length) == 0 && close(fd) == 0);
+    CHECK((thing->pair[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) >= 0);
+    CHECK(connect(thing->pair[0], (struct sockaddr *)&address, length) == 0);
+}
+
 /* A listener with a client that waits. */
 static void start_listener(struct thing *thing) {
     struct sockaddr_storage address;
@@ -100,6 +126,12 @@ static void start(struct thing *thing) {
         case SIGNAL: CHECK_IS(fsock_signal_start(the_loop, SIGUSR1, on_signal, thing, dropped, &thing->token), 0); break;
         case CHILD: start_child(thing); break;
         case LISTENER: start_listener(thing); break;
+        case STREAM:
+            make_pair(thing->pair);
+            put(thing->pair[1], "x");
+            CHECK_IS(fsock_stream_add(the_loop, thing->pair[0], NULL, on_event, thing, dropped, &thing->token), 0);
+            break;
+        case SERVER: start_server(thing); break;
         default:
             CHECK_IS(fsock_waker_new(the_loop, on_wake, thing, dropped, &thing->waker), 0);
             CHECK_IS(fsock_waker_wake(thing->waker), 0);
@@ -130,7 +162,8 @@ static void one(void) {
         if (thing->kind == CHILD && !has_children) continue;
         CHECK(thing->dropped == 1);
         if (thing->kind == SOURCE) close_pair(thing->pair);
-        if (thing->kind == LISTENER) close(thing->pair[0]);
+        if (thing->kind == STREAM) close(thing->pair[1]); /* the other was the loop's */
+        if (thing->kind == LISTENER || thing->kind == SERVER) close(thing->pair[0]);
         if (thing->kind == WAKER && how == BY_FREE) CHECK_IS(fsock_waker_free(thing->waker), 0);
     }
     /* Children that were given up are ours again. */
@@ -139,7 +172,7 @@ static void one(void) {
 
 int main(void) {
     for (killer = 0; killer < KINDS; killer++) {
-        if (killer == CHILD && getenv("UNDER_VALGRIND")) continue;
+        if (killer == CHILD && getenv("UNDER_VALGRIND")) continue; /* which may know no pidfd_open(2) */
         how = BY_FREE;
         one();
         how = BY_REMOVE;
