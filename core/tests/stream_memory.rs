@@ -1,4 +1,5 @@
-//! What streams cost in memory. In a test binary of its own, for it has an allocator of its own.
+//! What streams cost in memory. In a test binary of its own, for it has an allocator of its own; and in processes of their
+//! own, for some tables are as long as the highest descriptor number.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -11,7 +12,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use common::{LONG, allow_descriptors, for_each_backend};
+use common::{LONG, allow_descriptors, for_each_backend, in_child};
 use fastsock::net::Socket;
 use fastsock::server::ServerOptions;
 use fastsock::stream::StreamOptions;
@@ -81,7 +82,7 @@ fn connect(reactor: &mut Reactor<'_, ()>, address: std::net::SocketAddr, count: 
 #[test]
 fn an_idle_served_connection_takes_no_more_than_its_bound() {
     allow_descriptors(5000);
-    for_each_backend(|backend| {
+    in_child("an_idle_served_connection_takes_no_more_than_its_bound", |backend| {
         let counts: &[usize] = match backend {
             // Just beyond a power of two tables are half empty, which is the worst that can be.
             Backend::Epoll => &[1000, 1025, 2000],
@@ -108,7 +109,7 @@ fn an_idle_served_connection_takes_no_more_than_its_bound() {
 
 #[test]
 fn what_a_slow_reader_has_cost_is_given_back() {
-    for_each_backend(|backend| {
+    in_child("what_a_slow_reader_has_cost_is_given_back", |backend| {
         let (mut reactor, server, address) = serving(backend);
         let mut client = connect(&mut reactor, address, 1).pop().unwrap();
         let stream = reactor.server(server).unwrap().streams()[0];
@@ -158,7 +159,7 @@ fn an_echo_allocates_nothing_once_it_runs() {
 
 #[test]
 fn connections_that_come_and_go_leave_nothing() {
-    for_each_backend(|backend| {
+    in_child("connections_that_come_and_go_leave_nothing", |backend| {
         let (mut reactor, server, address) = serving(backend);
         let mut live = Vec::new();
         for _ in 0..10 {
