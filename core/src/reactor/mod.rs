@@ -395,13 +395,15 @@ impl<'fd, C> Reactor<'fd, C> {
             return Ok(self.events.len() - self.cursor);
         }
         self.flush_cork();
-        let timeout = match self.next_due() {
-            None => timeout,
-            Some(deadline) => {
-                let left = Time::now().until(deadline);
-                Some(timeout.map_or(left, |t| t.min(left)))
+        let mut timeout = timeout;
+        if self.streams.is_marked() || self.next_due().is_some() {
+            let now = Time::now();
+            self.streams.stamp(now);
+            if let Some(deadline) = self.next_due() {
+                let left = now.until(deadline);
+                timeout = Some(timeout.map_or(left, |t| t.min(left)));
             }
-        };
+        }
         (self.cursor, self.interrupted) = (0, false);
         self.harvested_at = self.poller.removals();
         let begun = self.measure.begin();

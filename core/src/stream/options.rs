@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use crate::Time;
-
 /// Marks and time-outs of a stream; every one has a default.
 ///
 /// No time-out comes early.
@@ -226,13 +224,6 @@ impl StreamOptions {
     pub fn close_timeout(mut self, longest: Duration) -> StreamOptions {
         self.close = longest;
         self
-    }
-
-    /// The time of what happens now, not before it. The kernel's coarse clock would be cheaper to ask, but may lag behind by
-    /// more than the tick that clock_getres(2) tells, when processors sleep or are a virtual machine's.
-    #[inline]
-    pub(crate) fn moment(&self) -> Time {
-        Time::now()
     }
 
     /// Whether the time of each read and write matters.

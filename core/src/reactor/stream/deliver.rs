@@ -83,22 +83,23 @@ impl<'fd, C> Reactor<'fd, C> {
                 break;
             };
             let received = state.socket.recv(&mut scratch);
-            if received.is_ok() && state.keeps_time() && !state.flags.has(Flags::LINGERING) {
-                state.last_read = state.options.moment();
-            }
             let lingers = state.flags.has(Flags::LINGERING);
             let mut again = event.ready().is_read_hangup();
             match received {
                 Ok(0) => {
                     state.flags.set(Flags::ENDED);
                     if !lingers {
+                        streams.mark(token, Flags::READ);
                         count += self.tell_or_close(token, StreamEvent::End, context, turn, after);
                     }
                     again = false;
                 }
                 // It came too late.
                 Ok(_) if lingers => {}
-                Ok(n) => count += self.tell(token, StreamEvent::Data(&scratch[..n]), context, turn, after),
+                Ok(n) => {
+                    streams.mark(token, Flags::READ);
+                    count += self.tell(token, StreamEvent::Data(&scratch[..n]), context, turn, after);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => again = true,
                 Err(error) => {
                     if error.kind() != io::ErrorKind::WouldBlock {

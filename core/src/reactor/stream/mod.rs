@@ -39,6 +39,8 @@ pub(super) struct Streams<'fd, C> {
     /// Their time-outs: one timer each, with their token.
     pub(super) timers: TimerQueue<Token>,
     due: Vec<Token>,
+    /// The slots of those that have received or sent something in this turn.
+    active: Vec<u32>,
     /// Those to be looked after in the next dispatch, apart from what the poller tells.
     noted: VecDeque<Token>,
 }
@@ -51,6 +53,7 @@ impl<'fd, C> Streams<'fd, C> {
             cork: Cork::new(),
             timers: TimerQueue::new(),
             due: Vec::new(),
+            active: Vec::with_capacity(64),
             noted: VecDeque::new(),
         }
     }
@@ -111,6 +114,42 @@ impl<'fd, C> Streams<'fd, C> {
         }
         self.cork.forget(token);
         Some(state)
+    }
+
+    /// Something has happened to a stream whose time-outs count from that.
+    #[inline]
+    fn mark(&mut self, token: Token, what: Flags) {
+        let Some(state) = self.at(token) else { return };
+        if state.keeps_time() {
+            let known = state.flags.has(Flags::READ.and(Flags::WROTE));
+            state.flags.set(what);
+            if !known {
+                self.active.push(token.slot());
+            }
+        }
+    }
+
+    /// Whether the time of something is still to be noted.
+    #[inline]
+    pub(super) fn is_marked(&self) -> bool {
+        !self.active.is_empty()
+    }
+
+    /// Notes the time of what has happened since the last wait: one look at the clock for all of it, and not before it
+    /// happened, so that no time-out is early.
+    pub(super) fn stamp(&mut self, now: Time) {
+        let mut active = std::mem::take(&mut self.active);
+        for slot in active.drain(..) {
+            // One that has taken the slot since has marks of its own, or none.
+            let Some(state) = self.slots[slot as usize].as_deref_mut() else { continue };
+            if state.flags.take(Flags::READ) {
+                state.last_read = now;
+            }
+            if state.flags.take(Flags::WROTE) {
+                state.last_write = now;
+            }
+        }
+        self.active = active;
     }
 
     /// Whose time has come is to be looked after.
@@ -225,11 +264,10 @@ impl<'fd, C> Reactor<'fd, C> {
         };
         let timed = connecting || options.keeps_time();
         let now = if timed { Time::now() } else { Time::from_nanos(0) };
-        let state = State {
+        let mut state = State {
             token,
             socket,
             flags,
-            interest,
             callback,
             options,
             queue: None,
@@ -240,6 +278,7 @@ impl<'fd, C> Reactor<'fd, C> {
             last_read: now,
             last_write: now,
         };
+        state.set_interest(interest);
         let slot = token.slot() as usize;
         if self.streams.slots.len() <= slot {
             self.streams.slots.resize_with(slot + 1, || None);

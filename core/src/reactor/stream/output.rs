@@ -105,13 +105,11 @@ impl<'fd, C> Streams<'fd, C> {
         let begins = state.queue.is_none();
         let queue = state.queue.get_or_insert_default();
         queue.push_file(file, offset, count);
-        if begins && state.keeps_time() {
-            state.last_write = state.options.moment();
+        let full = state.queued() >= state.options.high as u64;
+        state.flags.set(if full { Flags::UNTRIED.and(Flags::FULL) } else { Flags::UNTRIED });
+        if begins {
+            self.mark(token, Flags::WROTE);
         }
-        if state.queued() >= state.options.high as u64 {
-            state.flags.set(Flags::FULL);
-        }
-        state.flags.set(Flags::UNTRIED);
         self.note(token);
         Ok(())
     }
@@ -143,10 +141,8 @@ impl<'fd, C> Streams<'fd, C> {
                 false
             }
         };
-        if state.keeps_time() {
-            state.last_write = state.options.moment();
-        }
         self.cork.bytes.clear();
+        self.mark(token, Flags::WROTE);
         if !settled {
             self.note(token);
         }
@@ -164,8 +160,8 @@ impl<'fd, C> Streams<'fd, C> {
                 if queue.is_empty() {
                     state.queue = None;
                 }
-                if progress && state.keeps_time() {
-                    state.last_write = state.options.moment();
+                if progress {
+                    self.mark(token, Flags::WROTE);
                 }
             }
             Err(error) => {

@@ -123,8 +123,8 @@ impl<'fd, C> Reactor<'fd, C> {
             // Reading and writing put deadlines off. Only what also changes the interest, or closing, brings one nearer.
             let mut nearer = state.armed == Time::NEVER || state.flags.has(Flags::CLOSING);
             let wanted = state.wanted();
-            if wanted != state.interest {
-                state.interest = wanted;
+            if wanted != state.interest() {
+                state.set_interest(wanted);
                 nearer = true;
                 if let Err(error) = self.poller.modify(token, wanted, Trigger::Level) {
                     self.fail(token, error);

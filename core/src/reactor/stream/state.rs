@@ -8,7 +8,7 @@ use crate::{Interest, Time, Token};
 
 /// What a stream has been through, a bit each.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Flags(u16);
+pub(super) struct Flags(u32);
 
 impl Flags {
     pub(super) const NONE: Flags = Flags(0);
@@ -44,6 +44,14 @@ impl Flags {
     pub(super) const STOPPING: Flags = Flags(1 << 14);
     /// Something was queued that the kernel may take at once.
     pub(super) const UNTRIED: Flags = Flags(1 << 15);
+    /// It has received something, and the time of that is still to be noted; see [`Streams::stamp`](super::Streams::stamp).
+    pub(super) const READ: Flags = Flags(1 << 16);
+    /// The kernel has taken something, or something has begun to wait, and the time of that is still to be noted.
+    pub(super) const WROTE: Flags = Flags(1 << 17);
+    /// The poller watches for what can be read.
+    const WATCHED_READ: Flags = Flags(1 << 18);
+    /// The poller watches for room to write.
+    const WATCHED_WRITE: Flags = Flags(1 << 19);
 
     pub(super) fn has(self, any: Flags) -> bool {
         self.0 & any.0 != 0
@@ -79,8 +87,6 @@ pub(super) struct State<'fd, C> {
     pub(super) token: Token,
     pub(super) socket: Socket,
     pub(super) flags: Flags,
-    /// What the poller watches for.
-    pub(super) interest: Interest,
     /// `None` while it is called, and before a server has made it.
     pub(super) callback: Option<Callback<'fd, C>>,
     /// Shared by the streams of a server.
@@ -130,6 +136,28 @@ impl<C> State<'_, C> {
         wanted
     }
 
+    /// What the poller watches for.
+    pub(super) fn interest(&self) -> Interest {
+        let mut interest = Interest::NONE;
+        if self.flags.has(Flags::WATCHED_READ) {
+            interest |= Interest::READABLE;
+        }
+        if self.flags.has(Flags::WATCHED_WRITE) {
+            interest |= Interest::WRITABLE;
+        }
+        interest
+    }
+
+    pub(super) fn set_interest(&mut self, interest: Interest) {
+        self.flags.take(Flags::WATCHED_READ.and(Flags::WATCHED_WRITE));
+        if interest.is_readable() {
+            self.flags.set(Flags::WATCHED_READ);
+        }
+        if interest.is_writable() {
+            self.flags.set(Flags::WATCHED_WRITE);
+        }
+    }
+
     pub(super) fn keeps_time(&self) -> bool {
         self.options.keeps_time() || self.flags.has(Flags::CLOSING)
     }
@@ -150,26 +178,28 @@ impl<C> State<'_, C> {
     /// The next deadline, if there is one.
     pub(super) fn deadline(&self) -> Option<(Time, Deadline)> {
         let options = &*self.options;
+        let noted = |time, flag| if self.flags.has(flag) { Time::now() } else { time };
+        let (last_read, last_write) = (noted(self.last_read, Flags::READ), noted(self.last_write, Flags::WROTE));
         if self.flags.has(Flags::CONNECTING) {
-            let connect = options.connect.map(|longest| (self.last_read + longest, Deadline::Connect));
-            let close = self.flags.has(Flags::CLOSING).then(|| (self.last_write + options.close, Deadline::Close));
+            let connect = options.connect.map(|longest| (last_read + longest, Deadline::Connect));
+            let close = self.flags.has(Flags::CLOSING).then(|| (last_write + options.close, Deadline::Close));
             return connect.into_iter().chain(close).min_by_key(|(time, _)| *time);
         }
         if self.flags.has(Flags::LINGERING) {
-            return Some((self.last_write + options.close, Deadline::Close));
+            return Some((last_write + options.close, Deadline::Close));
         }
-        let last = self.last_read.max(self.last_write);
+        let last = last_read.max(last_write);
         [
             options.idle.map(|longest| (last + longest, Deadline::Timeout(Timeout::Idle))),
             options
                 .read
                 .filter(|_| self.reads())
-                .map(|longest| (self.last_read + longest, Deadline::Timeout(Timeout::Read))),
+                .map(|longest| (last_read + longest, Deadline::Timeout(Timeout::Read))),
             options
                 .write
                 .filter(|_| self.queue.is_some())
-                .map(|longest| (self.last_write + longest, Deadline::Timeout(Timeout::Write))),
-            self.flags.has(Flags::CLOSING).then(|| (self.last_write + options.close, Deadline::Close)),
+                .map(|longest| (last_write + longest, Deadline::Timeout(Timeout::Write))),
+            self.flags.has(Flags::CLOSING).then(|| (last_write + options.close, Deadline::Close)),
         ]
         .into_iter()
         .flatten()
