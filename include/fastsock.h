@@ -645,6 +645,19 @@ int fsock_loop_run(fsock_loop *loop);
 int fsock_loop_run_once(fsock_loop *loop, int64_t timeout_ns);
 
 /**
+ * Waits until something is ready or due, no longer than the timeout, and calls nothing back: for a host with a lock of its
+ * own (an interpreter's), which lets go of it for this call alone.
+ *
+ * What was harvested is called back, or put into the array, by the next fsock_loop_run_once or fsock_loop_wait, which then
+ * does not wait. A negative timeout (FSOCK_FOREVER) waits without end, 0 does not wait.
+ *
+ * Returns: the number of events harvested; timers that are due, wakers and the like come on top; 0 at once when a stop is
+ * pending. Errors: -EINTR (a signal came: wait again), -EBUSY (inside a callback), -ECHILD (see fsock_loop_reinit), -EINVAL
+ * (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes hands. Thread: the loop's own. Since 0.1.0.
+ */
+int fsock_loop_harvest(fsock_loop *loop, int64_t timeout_ns);
+
+/**
  * Ends the wait or run that is going on, after the callback that is running; if none is, the next one returns at once.
  * Events that were harvested and not called back for wait for the next one.
  *

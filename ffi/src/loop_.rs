@@ -179,6 +179,30 @@ pub unsafe extern "C" fn fsock_loop_run_once(r#loop: *mut fsock_loop, timeout_ns
     })
 }
 
+/// Waits until something is ready or due, no longer than the timeout, and calls nothing back: for a host with a lock of its
+/// own (an interpreter's), which lets go of it for this call alone.
+///
+/// What was harvested is called back, or put into the array, by the next fsock_loop_run_once or fsock_loop_wait, which then
+/// does not wait. A negative timeout (FSOCK_FOREVER) waits without end, 0 does not wait.
+///
+/// Returns: the number of events harvested; timers that are due, wakers and the like come on top; 0 at once when a stop is
+/// pending. Errors: -EINTR (a signal came: wait again), -EBUSY (inside a callback), -ECHILD (see fsock_loop_reinit), -EINVAL
+/// (a null pointer), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: nothing changes hands. Thread: the loop's own. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fsock_loop_harvest(r#loop: *mut fsock_loop, timeout_ns: i64) -> c_int {
+    guard(|| {
+        // SAFETY: one of ours and not freed yet, by the header's contract.
+        let home = unsafe { fsock_loop::enter(r#loop) }?;
+        home.not_busy()?;
+        let has_kept = home.has_kept()?;
+        if has_kept || home.stopped.get() {
+            return Ok(c_int::from(has_kept));
+        }
+        let count = home.with(|reactor| reactor.wait(timeout(timeout_ns)))??;
+        Ok(c_int::try_from(count).unwrap_or(c_int::MAX))
+    })
+}
+
 /// Ends the wait or run that is going on, after the callback that is running; if none is, the next one returns at once.
 /// Events that were harvested and not called back for wait for the next one.
 ///

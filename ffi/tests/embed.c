@@ -1,4 +1,4 @@
-/* A loop inside a host's own poll(2) loop: by its descriptor, or by its next deadline. */
+/* A loop inside a host's own: by its descriptor, by its next deadline, or its wait alone. */
 #include "check.h"
 
 #include <poll.h>
@@ -91,8 +91,59 @@ static void by_deadline(fsock_loop *loop) {
     close_pair(pair);
 }
 
+/* A host with a lock: it waits without it, and is called back with it. */
+static int locked;
+
+static void on_locked(fsock_loop *loop, uint64_t token, uint32_t ready, void *user) {
+    (void)token, (void)ready;
+    CHECK(locked && take(*(int *)user) > 0);
+    CHECK_IS(fsock_loop_harvest(loop, 0), -EBUSY);
+    reads++;
+}
+
+static void wait_and_calls_apart(fsock_loop *loop) {
+    int pair[2], other[2];
+    uint64_t token, plain[2];
+    fsock_event event;
+    make_pair(pair);
+    make_pair(other);
+    locked = reads = timers = 0;
+    CHECK_IS(fsock_loop_harvest(NULL, 0), -EINVAL);
+    CHECK_IS(fsock_loop_harvest(loop, 0), 0);
+    CHECK_IS(fsock_add_callback(loop, pair[0], FSOCK_READABLE, 0, on_locked, &pair[0], NULL, &token), 0);
+    put(pair[1], "x");
+    CHECK_IS(fsock_loop_harvest(loop, FSOCK_FOREVER), 1);
+    CHECK_IS(fsock_loop_harvest(loop, FSOCK_FOREVER), 1); /* it waits for the dispatch */
+    CHECK(reads == 0);
+    locked = 1;
+    CHECK_IS(fsock_loop_run_once(loop, FSOCK_FOREVER), 1);
+    CHECK(reads == 1);
+    locked = 0;
+    CHECK_IS(fsock_timer_start(loop, MS, 0, 0, on_time, NULL, NULL, NULL), 0);
+    CHECK_IS(fsock_loop_harvest(loop, FSOCK_FOREVER), 0);
+    CHECK(timers == 0);
+    CHECK_IS(fsock_loop_run_once(loop, FSOCK_FOREVER), 1);
+    CHECK(timers == 1);
+    /* More was harvested than the array has room for: nothing is lost. */
+    for (int i = 0; i < 2; i++) CHECK_IS(fsock_add(loop, other[i], FSOCK_WRITABLE, FSOCK_ONESHOT, &plain[i]), 0);
+    CHECK_IS(fsock_loop_harvest(loop, FSOCK_FOREVER), 2);
+    CHECK_IS(fsock_loop_wait(loop, &event, 1, FSOCK_FOREVER), 1);
+    uint64_t first = event.token;
+    CHECK(fsock_loop_harvest(loop, FSOCK_FOREVER) == 1);
+    CHECK_IS(fsock_loop_wait(loop, &event, 1, FSOCK_FOREVER), 1);
+    CHECK(event.token != first && (event.token == plain[0] || event.token == plain[1]));
+    CHECK_IS(fsock_loop_stop(loop), 0);
+    CHECK_IS(fsock_loop_harvest(loop, FSOCK_FOREVER), 0);
+    CHECK_IS(fsock_loop_run(loop), 0);
+    CHECK_IS(fsock_remove(loop, token), 0);
+    for (int i = 0; i < 2; i++) CHECK_IS(fsock_remove(loop, plain[i]), 0);
+    close_pair(pair);
+    close_pair(other);
+}
+
 int main(void) {
     fsock_loop *loop = new_loop();
+    wait_and_calls_apart(loop);
     by_deadline(loop);
     if (is_epoll(loop)) by_descriptor(loop);
     else CHECK_IS(fsock_loop_fd(loop), -EOPNOTSUPP);

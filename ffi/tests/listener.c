@@ -137,6 +137,13 @@ static void freed_in_a_burst(void) {
     for (int n = 0; n < 3; n++) close(clients[n]);
 }
 
+static int warnings;
+
+static void on_log(uint32_t level, const char *text, void *user) {
+    CHECK(level == FSOCK_LOG_WARNING && strstr(text, "RLIMIT_NOFILE") != NULL && user == NULL);
+    warnings++;
+}
+
 /* Out of descriptors: the client waits, nothing spins, and it is served as soon as there is room. */
 static void exhausted(fsock_loop *loop) {
     struct server server;
@@ -144,6 +151,7 @@ static void exhausted(fsock_loop *loop) {
     fsock_accept_stats stats = FSOCK_ACCEPT_STATS_INIT;
     fsock_stats all = FSOCK_STATS_INIT;
     begin(&server);
+    CHECK_IS(fsock_set_log(on_log, NULL), 0);
     uint64_t token = listen_at(loop, "127.0.0.1:0", NULL, &server);
     int client = client_of(loop, token);
     CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -156,7 +164,7 @@ static void exhausted(fsock_loop *loop) {
     CHECK_IS(fsock_listener_stats(loop, token, &stats), 0);
     CHECK(stats.pauses == 1 && stats.accepted == 0);
     CHECK_IS(fsock_loop_stats(loop, &all), 0);
-    CHECK(all.accept_failures == 1);
+    CHECK(all.accept_failures == 1 && warnings == 1);
     /* It pauses longer and longer, 10 ms at first: it does not spin, though a client waits. */
     while (stats.pauses < 4) {
         CHECK(fsock_loop_run_once(loop, FSOCK_FOREVER) >= 0);
@@ -164,6 +172,7 @@ static void exhausted(fsock_loop *loop) {
     }
     CHECK(now_ns() - begun >= 70 * MS);
     CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK_IS(fsock_set_log(NULL, NULL), 0);
     while (server.calls == 0) CHECK(fsock_loop_run_once(loop, FSOCK_FOREVER) >= 0);
     CHECK_IS(fsock_remove(loop, token), 0);
     close(client);

@@ -139,6 +139,7 @@ static void *elsewhere(void *user) {
     CHECK_IS(fsock_loop_backend(loop), FSOCK_E_THREAD);
     CHECK_IS(fsock_loop_fd(loop), FSOCK_E_THREAD);
     CHECK(fsock_loop_timeout(loop) == FSOCK_E_THREAD);
+    CHECK_IS(fsock_loop_harvest(loop, 0), FSOCK_E_THREAD);
     CHECK_IS(fsock_loop_measure(loop, 1), FSOCK_E_THREAD);
     CHECK_IS(fsock_submitter_new(loop, &submitter), FSOCK_E_THREAD);
     CHECK_IS(fsock_signal_start(loop, SIGUSR1, on_come, &drops, count_drop, &token), FSOCK_E_THREAD);
