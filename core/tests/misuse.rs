@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use common::{LONG, allow_descriptors, duplicate, in_child, open_descriptors, streams, tcp_streams, wait_for};
-use fastsock::net::options::{SocketOptions, TcpOptions};
+use fastsock::net::options::{RawOptions, SocketOptions, TcpOptions};
 use fastsock::net::{Family, Kind, ListenOptions, Listener, RecvBatch, SendBatch, Socket};
 use fastsock::server::ServerOptions;
 use fastsock::stream::{StreamEvent, StreamOptions};
@@ -437,6 +437,21 @@ fn batches_of_nothing_have_room_for_one() {
         assert_eq!(a.recv_batch(&mut incoming).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         assert!(incoming.is_empty() && incoming.iter().next().is_none());
     });
+}
+
+#[test]
+fn batches_beyond_all_measure_are_as_large_as_any_datagram() {
+    let (here, there) = Socket::pair(Kind::Datagram).unwrap();
+    there.send(b"hello").unwrap();
+    let mut batch = RecvBatch::new(1, usize::MAX);
+    assert_eq!(here.recv_batch(&mut batch).unwrap(), 1);
+    assert_eq!(batch.iter().next().unwrap().bytes(), b"hello");
+    let mut batch = SendBatch::new(usize::MAX, usize::MAX);
+    assert!(batch.push(b"hello", None));
+    assert_eq!(there.send_batch(&mut batch).unwrap(), 1);
+    assert_eq!(here.recv(&mut [0; 10]).unwrap(), 5);
+    let linger = here.option_bytes(libc::SOL_SOCKET, libc::SO_LINGER, usize::MAX).unwrap();
+    assert_eq!(linger.len(), size_of::<libc::linger>());
 }
 
 #[test]

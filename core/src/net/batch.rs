@@ -6,6 +6,9 @@ use super::options::UdpOptions;
 use super::{PeerAddress, Socket};
 use crate::sys::message::{Headers, MOST_MESSAGES, Outgoing};
 
+/// No datagram is longer, over any family (udp(7): 65,507 bytes; unix(7): `net.core.wmem_max`, mostly 208 KiB).
+const LONGEST: usize = 1 << 20;
+
 /// Room for datagrams that come several at a time: recvmmsg(2). Allocated once, used again and again. See [`SendBatch`]
 /// for an example.
 ///
@@ -30,7 +33,7 @@ pub struct RecvBatch {
 }
 
 impl RecvBatch {
-    /// Room for so many datagrams at a time (1 to 1024) of so many bytes each (at least 1). With
+    /// Room for so many datagrams at a time (1 to 1024) of so many bytes each (1 to 2^20); other numbers are moved there. With
     /// [`gro`](UdpOptions::gro), give each 65,535.
     ///
     /// ```
@@ -47,7 +50,7 @@ impl RecvBatch {
     /// # }
     /// ```
     pub fn new(datagrams: usize, size: usize) -> RecvBatch {
-        let (count, size) = (datagrams.clamp(1, MOST_MESSAGES), size.max(1));
+        let (count, size) = (datagrams.clamp(1, MOST_MESSAGES), size.clamp(1, LONGEST));
         RecvBatch { bytes: vec![0; count * size].into(), size, received: 0, headers: Headers::new(count) }
     }
 
@@ -297,7 +300,7 @@ pub struct SendBatch {
 }
 
 impl SendBatch {
-    /// Room for so many datagrams (1 to 1024) that have so many bytes in all.
+    /// Room for so many datagrams (1 to 1024) that have so many bytes in all (up to 2^30); other numbers are moved there.
     ///
     /// ```
     /// use fastsock::net::SendBatch;
@@ -308,7 +311,7 @@ impl SendBatch {
     /// assert!(!batch.push(b"", None)); // Beyond two datagrams.
     /// ```
     pub fn new(datagrams: usize, bytes: usize) -> SendBatch {
-        let most = datagrams.clamp(1, MOST_MESSAGES);
+        let (most, bytes) = (datagrams.clamp(1, MOST_MESSAGES), bytes.min(MOST_MESSAGES * LONGEST));
         SendBatch {
             bytes: Vec::with_capacity(bytes),
             room: bytes,

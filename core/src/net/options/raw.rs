@@ -75,7 +75,8 @@ pub trait RawOptions: AsFd {
     /// # Errors
     /// As in [the module](super#errors); mostly `EINVAL` when the value is longer.
     fn option_bytes(&self, level: i32, name: i32, most: usize) -> io::Result<Vec<u8>> {
-        let mut value = vec![0; most];
+        // The kernel knows no longer one.
+        let mut value = vec![0; most.min(1 << 20)];
         let len = options::get_bytes(self.as_fd(), level, name, &mut value)?.len();
         value.truncate(len);
         Ok(value)
