@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import sys
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,12 @@ GROUPS = {
     "Datagrams in batches": r"fsock_(recv|send)_batch_",
     "Errors and versions": r"fsock_(strerror|err_name|version|set_log)",
 }
+ELSEWHERE = """\
+Installed under a prefix that the system does not know of, the library is found when pkg-config is told by
+PKG_CONFIG_PATH=PREFIX/lib/pkgconfig, and the dynamic linker by -Wl,-rpath,PREFIX/lib on the compiler's command line.
+
+CMake finds it by find_package(fastsock), as the targets fastsock::fastsock and fastsock::static; elsewhere by
+CMAKE_PREFIX_PATH."""
 LABELS = {"Returns": "RETURN VALUE", "Errors": "ERRORS", "Ownership": "OWNERSHIP", "Thread": "THREADS"}
 
 
@@ -237,9 +244,11 @@ def overview(header: str, all_items: list[Item], every_constant: list[Item], exa
             lines += [".TP", f"\\fB{constant.name}\\fR", prose(constant.comment)]
     lines += [".SH ENVIRONMENT", ".TP", "\\fBFASTSOCK_BACKEND\\fR"]
     lines += ["epoll, poll or select: what a loop waits with that was made without a choice of its own."]
+    program = "#include <fastsock.h>\n#include <stdio.h>\n#include <unistd.h>\n\n" + textwrap.dedent(program)
     lines += [".SH EXAMPLES", "What comes from the standard input is counted:", ".PP", code(program), ".PP"]
     lines += ["A whole server:", ".PP", code(example), ".PP"]
     lines += [code("cc timestamp.c $(pkg-config --cflags --libs fastsock) -o timestamp && ./timestamp 127.0.0.1:1313")]
+    lines += [".SH NOTES", prose(ELSEWHERE)]
     lines += [".SH SEE ALSO", "\\fBepoll\\fR(7),\n\\fBpoll\\fR(2),\n\\fBselect\\fR(2),\n\\fBpkg\\-config\\fR(1)"]
     return "\n".join(lines) + "\n"
 

@@ -200,19 +200,23 @@ def test_every_function_has_a_page_and_every_page_is_clean(prefix: Path, header:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_the_manuals_server_is_a_server(destination: Path, prefix: Path, tmp_path: Path) -> None:
+def test_the_manuals_programs_are_programs(destination: Path, prefix: Path, tmp_path: Path) -> None:
     """What a new user types in, in an empty folder, from the page alone."""
     page = (prefix / "share" / "man" / "man7" / "fastsock.7").read_text()
     blocks = re.findall(r"^\.nf\n(.*?)\n\.fi$", page, re.DOTALL | re.MULTILINE)
     programs = [re.sub(r"^\\&", "", block, flags=re.MULTILINE).replace(r"\-", "-") for block in blocks]
     programs = [program.replace(r"\e", "\\") for program in programs if "int main" in program]
     assert len(programs) == 2
-    (tmp_path / "timestamp.c").write_text(programs[1])
-    program = tmp_path / "timestamp"
-    words = pkg_config(destination, "--cflags", "--libs")
-    strict = ["-Wall", "-Wextra", "-pedantic", "-Werror"]
-    run("cc", *strict, tmp_path / "timestamp.c", *words, "-o", program)
-    serves(program, prefix / "lib")
+    words = [*pkg_config(destination, "--cflags", "--libs"), "-Wall", "-Wextra", "-pedantic", "-Werror"]
+    for name, text in zip(("counter", "timestamp"), programs, strict=True):
+        (tmp_path / f"{name}.c").write_text(text)
+        run("cc", tmp_path / f"{name}.c", *words, "-o", tmp_path / name)
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")}
+    counted = subprocess.run(
+        [tmp_path / "counter"], input="hello\n", env=environment, capture_output=True, text=True, timeout=10
+    )
+    assert counted.stdout == "6 bytes\n"
+    serves(tmp_path / "timestamp", prefix / "lib")
 
 
 def test_it_goes_away_again(tmp_path: Path) -> None:
