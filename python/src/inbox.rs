@@ -10,11 +10,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::address::address;
+use crate::channel::Direction;
+use crate::errors::os_error;
+use crate::socket::PyChannel;
 
 /// The most that come at a time.
 const BATCH: usize = 32;
 /// No receive that asks for more takes part.
-pub(crate) const LONGEST: usize = 64 * 1024;
+const LONGEST: usize = 64 * 1024;
 /// Room for each. Not a power of two: the first lines of all would fall into the same few places of the cache.
 const ROOM: usize = LONGEST + 192;
 
@@ -87,5 +90,43 @@ impl Inbox {
             held.pop_front();
         }
         Ok(Some((bytes, from)))
+    }
+}
+
+impl PyChannel {
+    /// The next datagram and its sender, by way of the inbox if that is open or has one; `None`: it is not for this call.
+    pub(crate) fn next_datagram<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+        flags: i32,
+    ) -> PyResult<Option<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>> {
+        let inner = self.0.get(py);
+        let mut deadline = None;
+        loop {
+            if let Some(first) = self.held(py, limit, flags)? {
+                return Ok(Some(first));
+            }
+            let Some(inbox) = inner.inbox.get().filter(|inbox| inbox.is_open() && limit <= LONGEST && flags == 0)
+            else {
+                return Ok(None);
+            };
+            let channel = &inner.channel;
+            if !channel.is_open() {
+                return Err(os_error(libc::EBADF));
+            }
+            if channel.may(Direction::Read) || channel.loop_here(py).is_none() {
+                match inbox.fill(py, channel.fd()) {
+                    Ok(all) => {
+                        if all {
+                            channel.exhausted(Direction::Read);
+                        }
+                        continue;
+                    }
+                    Err(error) => channel.failed(py, Direction::Read, error).map_err(|error| *error)?,
+                }
+            }
+            channel.wait_for_turn(py, Direction::Read, &mut deadline)?;
+        }
     }
 }

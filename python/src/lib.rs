@@ -19,6 +19,7 @@ mod members;
 mod output;
 mod park;
 mod posts;
+mod rarely;
 mod reader;
 mod socket;
 mod sys;

@@ -1,42 +1,41 @@
 //! The methods of a cooperative socket, as `fastsock.Socket` binds them.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
 use fastsock::Time;
-use fastsock::net::{Accept, AcceptPolicy};
-use pyo3::exceptions::{PyMemoryError, PyOSError, PyOverflowError, PyValueError};
+use fastsock::net::AcceptPolicy;
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
 use std::cell::{Cell, OnceCell, RefCell};
 
-use crate::accepted::connected;
-use crate::address::{address, numeric};
+use crate::address::numeric;
 use crate::attached::Attached;
 use crate::buffer::{Data, View};
 use crate::channel::{Channel, Direction, Kind, Woken};
-use crate::errors::{from_io, os_error};
+use crate::errors::os_error;
 use crate::hot;
 use crate::hub::Hub;
-use crate::inbox::{Inbox, LONGEST};
+use crate::inbox::Inbox;
+use crate::rarely::at_once;
 use crate::sys;
 
 /// One descriptor on the loop. `fastsock.Socket` keeps one and binds its methods; it owns no descriptor.
 #[pyclass(frozen, name = "Channel", module = "fastsock._fastsock")]
-pub(crate) struct PyChannel(Attached<Inner>);
+pub(crate) struct PyChannel(pub(crate) Attached<Inner>);
 
-struct Inner {
-    channel: Rc<Channel>,
+pub(crate) struct Inner {
+    pub(crate) channel: Rc<Channel>,
     /// Family, type and protocol, as socket(2) takes them.
-    form: (i32, i32, i32),
+    pub(crate) form: (i32, i32, i32),
     /// Of a datagram socket whose server receives in batches.
-    inbox: OnceCell<Box<Inbox>>,
+    pub(crate) inbox: OnceCell<Box<Inbox>>,
     /// For listeners.
-    policy: RefCell<Option<Box<AcceptPolicy>>>,
+    pub(crate) policy: RefCell<Option<Box<AcceptPolicy>>>,
     /// Accepting pauses for want of descriptors until then.
-    paused: Cell<Option<Time>>,
+    pub(crate) paused: Cell<Option<Time>>,
 }
 
 impl Inner {
@@ -119,34 +118,8 @@ impl PyChannel {
         bufsize: isize,
         flags: i32,
     ) -> PyResult<Option<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>> {
-        let inner = self.0.get(py);
         let limit = usize::try_from(bufsize).map_err(|_| PyValueError::new_err("negative buffersize in recvfrom"))?;
-        let mut deadline = None;
-        loop {
-            if let Some(first) = self.held(py, limit, flags)? {
-                return Ok(Some(first));
-            }
-            let Some(inbox) = inner.inbox.get().filter(|inbox| inbox.is_open() && limit <= LONGEST && flags == 0)
-            else {
-                return Ok(None);
-            };
-            let channel = &inner.channel;
-            if !channel.is_open() {
-                return Err(os_error(libc::EBADF));
-            }
-            if channel.may(Direction::Read) || channel.loop_here(py).is_none() {
-                match inbox.fill(py, channel.fd()) {
-                    Ok(all) => {
-                        if all {
-                            channel.exhausted(Direction::Read);
-                        }
-                        continue;
-                    }
-                    Err(error) => channel.failed(py, Direction::Read, error).map_err(|error| *error)?,
-                }
-            }
-            channel.wait_for_turn(py, Direction::Read, &mut deadline)?;
-        }
+        self.next_datagram(py, limit, flags)
     }
 
     /// Whether datagrams may be received before they are asked for, or have been: then ask `recvfrom` here. For sockets of
@@ -256,40 +229,7 @@ impl PyChannel {
         class: &Bound<'py, PyType>,
         init: &Bound<'py, PyAny>,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-        let inner = self.0.get(py);
-        let channel = &inner.channel;
-        let mut deadline = None;
-        self.in_order(py)?;
-        loop {
-            if channel.fd() < 0 {
-                return Err(os_error(libc::EBADF));
-            }
-            if channel.may(Direction::Read) || channel.loop_here(py).is_none() {
-                let outcome = {
-                    let mut policy = inner.policy.borrow_mut();
-                    // SAFETY: open, and nothing closes it while we hold the GIL.
-                    let fd = unsafe { BorrowedFd::borrow_raw(channel.fd()) };
-                    policy.get_or_insert_with(Box::default).accept(fd).map_err(from_io)?
-                };
-                match outcome {
-                    Accept::Connection(connection) => {
-                        let address = address(py, connection.peer())?;
-                        let is_tcp = connection.peer().ip().is_some();
-                        let fd = connection.into_fd();
-                        if is_tcp {
-                            sys::set_nodelay(fd.as_raw_fd());
-                        }
-                        return Ok((connected(py, class, init, inner.form, fd)?, address));
-                    }
-                    Accept::WouldBlock => channel.exhausted(Direction::Read),
-                    Accept::Paused(until) => {
-                        inner.paused.set(Some(until));
-                        return Err(os_error(libc::EMFILE));
-                    }
-                }
-            }
-            channel.wait_for_turn(py, Direction::Read, &mut deadline)?;
-        }
+        self.next_connection(py, class, init)
     }
 
     /// `(accepted, pauses, refused, aborted)` of a listener.
@@ -310,21 +250,7 @@ impl PyChannel {
         }
         let deadline = duration(timeout)?.map(|timeout| Time::now() + timeout);
         if let Some(until) = inner.paused.take().filter(|until| *until > Time::now()) {
-            let first = deadline.map_or(until, |deadline| deadline.min(until));
-            let mut woken = Woken::Ready;
-            // Whoever comes meanwhile makes no difference: do not even look.
-            while woken == Woken::Ready && Time::now() < first {
-                woken = match channel.loop_here(py) {
-                    Some(hub) => channel.pause(py, hub, first)?,
-                    None => sys::nap(py, Time::now().until(first)).map(|()| Woken::TimedOut)?,
-                };
-            }
-            channel.set_ready(Direction::Read);
-            if woken == Woken::Interrupted || Time::now() < until {
-                inner.paused.set(Some(until));
-                return Ok(false);
-            }
-            return Ok(true);
+            return self.sit_out(py, until, deadline);
         }
         if channel.is_edge() && channel.is_ready(Direction::Read) && channel.loop_here(py).is_some() {
             if !sure || sys::is_readable(channel.fd()) {
@@ -420,129 +346,9 @@ impl PyChannel {
     }
 }
 
-impl PyChannel {
-    /// A datagram that has been received already.
-    #[inline]
-    fn held<'py>(
-        &self,
-        py: Python<'py>,
-        limit: usize,
-        flags: i32,
-    ) -> PyResult<Option<(Bound<'py, PyBytes>, Bound<'py, PyAny>)>> {
-        match self.0.get(py).inbox.get() {
-            Some(inbox) if !inbox.is_empty() && flags & libc::MSG_ERRQUEUE == 0 => {
-                // Before it is taken: this may raise.
-                self.channel(py).pay(py, 0)?;
-                inbox.take(py, limit, flags & libc::MSG_PEEK != 0)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// What was written before goes out before.
-    fn send_earlier(&self, py: Python<'_>) -> PyResult<()> {
-        let channel = self.channel(py);
-        if let Some(hub) = Hub::here(py) {
-            hub.send_posts_of(py, channel);
-        }
-        channel.flush(py)
-    }
-
-    /// `recv` of nothing, or with flags.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn recv_slowly<'py>(&self, py: Python<'py>, limit: usize, flags: i32) -> PyResult<Bound<'py, PyBytes>> {
-        if limit == 0 {
-            return Ok(PyBytes::new(py, b""));
-        }
-        self.in_order(py)?;
-        self.recv_with_flags(py, limit, flags)
-    }
-
-    /// `sendall` that may wait, of what comes after the first `done` bytes.
-    #[inline(never)]
-    pub(crate) fn send_slowly(&self, py: Python<'_>, data: &Bound<'_, PyAny>, done: usize, flags: i32) -> PyResult<()> {
-        let channel = self.channel(py);
-        let data = Data::new(data)?;
-        channel.flush(py)?;
-        channel.send_all(py, &data.as_slice()[done..], flags)
-    }
-
-    /// The rare way, with a buffer of its own.
-    #[cold]
-    #[inline(never)]
-    fn recv_with_flags<'py>(&self, py: Python<'py>, limit: usize, flags: i32) -> PyResult<Bound<'py, PyBytes>> {
-        let fd = || self.channel(py).fd();
-        let mut buffer = Vec::new();
-        if limit > isize::MAX as usize || buffer.try_reserve_exact(limit).is_err() {
-            return Err(PyMemoryError::new_err(()));
-        }
-        // For all of it only as much memory as comes; a part of a datagram would lose the rest.
-        let grows = flags & libc::MSG_WAITALL != 0;
-        buffer.resize(if grows { limit.min(sys::SCRATCH) } else { limit }, 0);
-        let n = self.with_flags(py, limit, flags, |done| {
-            if done == buffer.len() {
-                buffer.resize(limit.min(2 * done), 0);
-            }
-            sys::recv(fd(), &mut buffer[done..], flags)
-        })?;
-        Ok(PyBytes::new(py, &buffer[..n]))
-    }
-
-    /// A receive with the flags of recv(2) that say how to wait: `attempt` gets how much there is already.
-    #[cold]
-    #[inline(never)]
-    fn with_flags(
-        &self,
-        py: Python<'_>,
-        limit: usize,
-        flags: i32,
-        mut attempt: impl FnMut(usize) -> std::io::Result<usize>,
-    ) -> PyResult<usize> {
-        let channel = self.channel(py);
-        // The error queue never has anything to wait for.
-        if flags & (libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE) != 0 {
-            channel.pay(py, 0)?;
-            return at_once(attempt(0));
-        }
-        let mut done = 0;
-        channel.pay(py, 0)?;
-        loop {
-            match channel.transfer(py, Direction::Read, || attempt(done)) {
-                Ok(0) => return Ok(done),
-                Ok(n) => done += n,
-                // What has come is not lost: the next call will tell.
-                Err(error) if done > 0 && error.is_instance_of::<PyOSError>(py) => return Ok(done),
-                Err(error) => return Err(error),
-            }
-            // A non-blocking descriptor gives what there is; the flag asks for all, up to the end of the stream.
-            let is_stream = self.0.get(py).form.1 == libc::SOCK_STREAM;
-            let all = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0 && is_stream;
-            if !all || done == limit || channel.is_impatient(Direction::Read) {
-                return Ok(done);
-            }
-            channel.pay(py, 0)?;
-        }
-    }
-
-    /// What was written before goes out before.
-    #[inline]
-    fn in_order(&self, py: Python<'_>) -> PyResult<()> {
-        let channel = self.channel(py);
-        // With a loop, the park does it; without, nobody would.
-        if !channel.output.is_empty() && channel.loop_here(py).is_none() { channel.flush(py) } else { Ok(()) }
-    }
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
         // A socket that nobody closed: its descriptor is gone, and so must its registration be.
         self.channel.close();
     }
-}
-
-/// The outcome of a call that was asked not to wait.
-#[cold]
-fn at_once(result: std::io::Result<usize>) -> PyResult<usize> {
-    result.map_err(from_io)
 }
