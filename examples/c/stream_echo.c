@@ -27,12 +27,12 @@ static void on_signal(fsock_loop *loop, uint64_t token, int signum, uint64_t tim
     if (fsock_server_drain(loop, *(uint64_t *)user, 5 * SECOND, on_drained, NULL, NULL) < 0) fsock_loop_stop(loop);
 }
 
-static int bound(const char *text) {
+/* A bound socket, and its address as text. */
+static int bound(const char *text, char *name, size_t cap) {
     struct sockaddr_storage address;
     struct sockaddr *at = (struct sockaddr *)&address;
     uint32_t length;
     socklen_t room = sizeof address;
-    char name[128];
     int one = 1, fd;
     if (fsock_address_parse(text, &address, &length) < 0) {
         fprintf(stderr, "usage: stream_echo ADDRESS, as in 127.0.0.1:7777, [::1]:7777 or ./socket (not %s)\n", text);
@@ -44,9 +44,7 @@ static int bound(const char *text) {
         perror(text);
         return -1;
     }
-    fsock_address_format(at, room, name, sizeof name);
-    printf("READY %s\n", name);
-    fflush(stdout);
+    fsock_address_format(at, room, name, cap);
     return fd;
 }
 
@@ -55,7 +53,8 @@ int main(int argc, char **argv) {
     fsock_server_options limits = FSOCK_SERVER_OPTIONS_INIT;
     fsock_stream_options streams = FSOCK_STREAM_OPTIONS_INIT;
     uint64_t server = 0;
-    int fd = bound(argc > 1 ? argv[1] : "127.0.0.1:7777");
+    char name[128];
+    int fd = bound(argc > 1 ? argv[1] : "127.0.0.1:7777", name, sizeof name);
     if (fd < 0) return -fd;
     limits.connection_limit = 10000;
     streams.idle_timeout_ns = 300 * SECOND;
@@ -64,8 +63,12 @@ int main(int argc, char **argv) {
     close(fd); /* The loop has a duplicate. */
     if (r == 0) r = fsock_signal_start(loop, SIGINT, on_signal, &server, NULL, NULL);
     if (r == 0) r = fsock_signal_start(loop, SIGTERM, on_signal, &server, NULL, NULL);
-    if (r == 0) r = fsock_loop_run(loop);
-    if (r < 0) fprintf(stderr, "stream_echo: %s\n", fsock_strerror(r));
+    if (r == 0) {
+        printf("READY %s\n", name); /* not before it listens */
+        fflush(stdout);
+        r = fsock_loop_run(loop);
+    }
+    if (r < 0) fprintf(stderr, "stream_echo: %s: %s\n", name, fsock_strerror(r));
     fsock_loop_free(loop);
     return r < 0;
 }

@@ -253,3 +253,18 @@ def test_echo(folder: Path, args: list[str]) -> None:
                 assert stream.read(length) == b"e" * length
             client.shutdown(socket.SHUT_WR)
             assert stream.read() == b""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_stream_echo(folder: Path, backend: str) -> None:
+    with running(built("stream_echo", folder), "127.0.0.1:0", backend=backend) as (process, address):
+        with connect(address) as client, connect(address) as idle, client.makefile("rb") as stream:
+            for length in (1, 1000, 200_000):
+                client.sendall(b"e" * length)
+                assert stream.read(length) == b"e" * length
+            # It is drained: nobody is kept waiting, and it says how many there were.
+            process.send_signal(signal.SIGTERM)
+            assert stream.read() == b""
+            assert idle.recv(1) == b""
+        _, errors = process.communicate(timeout=10)
+        assert (process.returncode, errors) == (0, "2 connections served\n")
