@@ -311,7 +311,8 @@ class LoopMixIn(socketserver.ThreadingMixIn):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a coroutine for the request; with no loop on this thread, handle it to the end here."""
-        if type(request) is not Socket:
+        kind = type(request)
+        if kind is not Socket and kind is not tuple:  # a tuple is a datagram
             request = _cooperative(request)
         elif _tls is None:
             _has_tls()

@@ -45,8 +45,8 @@ def test_every_call_times_out_when_it_should_and_never_early(call: str, place: s
 
         if place == "loop":
             all_of(body, tick)
-            # The others ran meanwhile.
-            assert len([tick for tick in ticks[: ticks.index(0.0)] if tick]) >= 2
+            # The others ran meanwhile: once at least, even if the machine stood still until all was due.
+            assert ticks.index(0.0) >= 1
         else:
             body()
 
