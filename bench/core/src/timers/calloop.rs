@@ -16,18 +16,21 @@ pub(crate) struct Calloop {
 }
 
 impl Timers for Calloop {
+    /// Where it is in `timers`: what calloop gives cannot be copied.
+    type Handle = usize;
+
     fn new(room: usize) -> io::Result<Calloop> {
         let timers = (0..room).map(|_| None).collect();
         Ok(Calloop { looped: EventLoop::try_new()?, start: Instant::now(), timers })
     }
 
     #[inline]
-    fn set(&mut self, index: usize, millis: u32) -> io::Result<()> {
+    fn set(&mut self, index: usize, millis: u32) -> io::Result<usize> {
         let timer = Timer::from_deadline(self.start + Duration::from_millis(millis.into()));
         let source = Dispatcher::new(timer, |_, _, _| TimeoutAction::Drop);
         let token = self.looped.handle().register_dispatcher(source.clone())?;
         self.timers[index] = Some((source, token));
-        Ok(())
+        Ok(index)
     }
 
     #[inline]

@@ -10,13 +10,13 @@ use super::Timers;
 
 /// `struct ev_loop`, which only libev looks into.
 #[repr(C)]
-struct Loop {
+pub(crate) struct Loop {
     opaque: [u8; 0],
 }
 
 /// `struct ev_timer`.
 #[repr(C)]
-struct Watcher {
+pub(crate) struct Watcher {
     active: c_int,
     pending: c_int,
     priority: c_int,
@@ -58,6 +58,8 @@ fn seconds(millis: u32) -> f64 {
 }
 
 impl Timers for Libev {
+    type Handle = *mut Watcher;
+
     fn new(room: usize) -> io::Result<Libev> {
         // SAFETY: takes nothing and returns a number.
         if unsafe { ev_version_major() } != 4 {
@@ -72,7 +74,7 @@ impl Timers for Libev {
     }
 
     #[inline]
-    fn set(&mut self, index: usize, millis: u32) -> io::Result<()> {
+    fn set(&mut self, index: usize, millis: u32) -> io::Result<*mut Watcher> {
         let watcher = self.watchers[index].get();
         let (at, repeat) = (seconds(millis), seconds(millis));
         let new = Watcher { active: 0, pending: 0, priority: 0, data: null_mut(), callback: due, at, repeat };
@@ -83,12 +85,11 @@ impl Timers for Libev {
             ev_timer_start(self.looped.as_ptr(), watcher.cast());
         }
         self.set += 1;
-        Ok(())
+        Ok(watcher.cast())
     }
 
     #[inline]
-    fn set_anew(&mut self, index: usize, millis: u32) -> io::Result<()> {
-        let watcher = self.watchers[index].get().cast::<Watcher>();
+    fn set_anew(&mut self, watcher: *mut Watcher, millis: u32) -> io::Result<()> {
         // SAFETY: `set` has written it. `repeat` may be written at any time, and counts from the call of ev_timer_again
         // (ev(3)).
         unsafe {
@@ -99,8 +100,7 @@ impl Timers for Libev {
     }
 
     #[inline]
-    fn cancel(&mut self, index: usize) -> io::Result<()> {
-        let watcher = self.watchers[index].get().cast::<Watcher>();
+    fn cancel(&mut self, watcher: *mut Watcher) -> io::Result<()> {
         // SAFETY: `set` has written it; it is a watcher of this loop's, active or not.
         let active = unsafe {
             ev_timer_stop(self.looped.as_ptr(), watcher);

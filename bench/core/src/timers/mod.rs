@@ -29,20 +29,25 @@ const FURTHEST: u32 = 60_000;
 /// What is put off is put off by so much.
 const LATER: u32 = 60_000;
 
-/// A contender: timers that are named by their index.
+/// A contender.
 pub(crate) trait Timers: Sized + 'static {
+    /// What its user keeps of a timer.
+    type Handle: Copy;
+
     /// None, with room for so many. Deadlines count from now.
     fn new(room: usize) -> io::Result<Self>;
-    fn set(&mut self, index: usize, millis: u32) -> io::Result<()>;
+    /// Sets one; `index` is a place of its own for those whose memory is the user's affair.
+    fn set(&mut self, index: usize, millis: u32) -> io::Result<Self::Handle>;
     /// Gives one that is set another deadline.
-    fn set_anew(&mut self, index: usize, millis: u32) -> io::Result<()>;
-    fn cancel(&mut self, index: usize) -> io::Result<()>;
+    fn set_anew(&mut self, timer: Self::Handle, millis: u32) -> io::Result<()>;
+    fn cancel(&mut self, timer: Self::Handle) -> io::Result<()>;
     /// How many are set.
     fn left(&self) -> usize;
 }
 
 /// Sets timers that are new, which takes memory from the system; cancels them and sets them again, which does not; gives
-/// them other deadlines at random; puts each off beyond all others; and cancels them. All but the first in random order.
+/// them other deadlines at random; puts each off beyond all others; and cancels them. All but the first in random order:
+/// handles and deadlines are laid out in that order before the clock runs, so that what is timed is the timers alone.
 pub(crate) struct Cycle<T> {
     first: Vec<u32>,
     second: Vec<u32>,
@@ -73,13 +78,26 @@ impl<T: Timers> Case for Cycle<T> {
         let Cycle { first, second, orders: [anew, later, cancelled], .. } = self;
         for _ in 0..turns {
             let mut timers = T::new(first.len())?;
-            meter.time(0, || (0..first.len()).try_for_each(|index| timers.set(index, first[index])))?;
-            each(cancelled.iter(), |index| timers.cancel(index))?;
+            let mut handles = Vec::with_capacity(first.len());
+            meter.time(0, || set(&mut timers, first.iter().copied().enumerate(), &mut handles))?;
+            for &index in cancelled.iter() {
+                timers.cancel(handles[index as usize])?;
+            }
             // The last that was given back comes first, as from any allocator.
-            meter.time(1, || each(cancelled.iter().rev(), |index| timers.set(index, first[index])))?;
-            meter.time(2, || each(anew.iter(), |index| timers.set_anew(index, second[index])))?;
-            meter.time(3, || each(later.iter(), |index| timers.set_anew(index, second[index] + LATER)))?;
-            meter.time(4, || each(cancelled.iter(), |index| timers.cancel(index)))?;
+            let again: Vec<_> = cancelled.iter().rev().map(|&index| (index as usize, first[index as usize])).collect();
+            let mut afresh = Vec::with_capacity(first.len());
+            meter.time(1, || set(&mut timers, again.iter().copied(), &mut afresh))?;
+            for (&(index, _), handle) in again.iter().zip(afresh) {
+                handles[index] = handle;
+            }
+            let plan = |order: &[u32], more: u32| -> Vec<(T::Handle, u32)> {
+                order.iter().map(|&index| (handles[index as usize], second[index as usize] + more)).collect()
+            };
+            for (part, plan) in [(2, plan(anew, 0)), (3, plan(later, LATER))] {
+                meter.time(part, || plan.iter().try_for_each(|&(timer, millis)| timers.set_anew(timer, millis)))?;
+            }
+            let plan = plan(cancelled, 0);
+            meter.time(4, || plan.iter().try_for_each(|&(timer, _)| timers.cancel(timer)))?;
             all_came(0, timers.left() as u64)?;
         }
         Ok(())
@@ -87,8 +105,15 @@ impl<T: Timers> Case for Cycle<T> {
 }
 
 #[inline]
-fn each<'a>(order: impl Iterator<Item = &'a u32>, mut what: impl FnMut(usize) -> io::Result<()>) -> io::Result<()> {
-    order.map(|&index| index as usize).try_for_each(&mut what)
+fn set<T: Timers>(
+    timers: &mut T,
+    all: impl Iterator<Item = (usize, u32)>,
+    handles: &mut Vec<T::Handle>,
+) -> io::Result<()> {
+    for (index, millis) in all {
+        handles.push(timers.set(index, millis)?);
+    }
+    Ok(())
 }
 
 /// xorshift64: good enough to shuffle.

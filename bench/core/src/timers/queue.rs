@@ -8,30 +8,28 @@ use super::Timers;
 pub(crate) struct Queue {
     queue: TimerQueue<usize>,
     start: Time,
-    tokens: Vec<Option<Token>>,
 }
 
 impl Timers for Queue {
-    fn new(room: usize) -> io::Result<Queue> {
-        Ok(Queue { queue: TimerQueue::new(), start: Time::now(), tokens: vec![None; room] })
+    type Handle = Token;
+
+    fn new(_: usize) -> io::Result<Queue> {
+        Ok(Queue { queue: TimerQueue::new(), start: Time::now() })
     }
 
     #[inline]
-    fn set(&mut self, index: usize, millis: u32) -> io::Result<()> {
-        let deadline = self.start + Duration::from_millis(millis.into());
-        self.tokens[index] = Some(self.queue.insert(deadline, index)?);
-        Ok(())
+    fn set(&mut self, index: usize, millis: u32) -> io::Result<Token> {
+        self.queue.insert(self.start + Duration::from_millis(millis.into()), index)
     }
 
     #[inline]
-    fn set_anew(&mut self, index: usize, millis: u32) -> io::Result<()> {
-        let deadline = self.start + Duration::from_millis(millis.into());
-        self.tokens[index].map_or(Ok(()), |token| self.queue.rearm(token, deadline))
+    fn set_anew(&mut self, timer: Token, millis: u32) -> io::Result<()> {
+        self.queue.rearm(timer, self.start + Duration::from_millis(millis.into()))
     }
 
     #[inline]
-    fn cancel(&mut self, index: usize) -> io::Result<()> {
-        self.tokens[index].take().and_then(|token| self.queue.cancel(token));
+    fn cancel(&mut self, timer: Token) -> io::Result<()> {
+        self.queue.cancel(timer);
         Ok(())
     }
 

@@ -7,39 +7,34 @@ use fastsock::Token;
 use super::Timers;
 
 /// With a callback each, and a look at the clock for each deadline.
-pub(crate) struct Reactor {
-    reactor: fastsock::Reactor<'static, ()>,
-    tokens: Vec<Option<Token>>,
-}
+pub(crate) struct Reactor(fastsock::Reactor<'static, ()>);
 
 impl Timers for Reactor {
-    fn new(room: usize) -> io::Result<Reactor> {
-        Ok(Reactor { reactor: fastsock::Reactor::new()?, tokens: vec![None; room] })
+    type Handle = Token;
+
+    fn new(_: usize) -> io::Result<Reactor> {
+        Ok(Reactor(fastsock::Reactor::new()?))
     }
 
     #[inline]
-    fn set(&mut self, index: usize, millis: u32) -> io::Result<()> {
-        let after = Duration::from_millis(millis.into());
-        let token = self.reactor.timer(after, move |_, _, _, _| {
+    fn set(&mut self, index: usize, millis: u32) -> io::Result<Token> {
+        self.0.timer(Duration::from_millis(millis.into()), move |_, _, _, _| {
             black_box(index);
-        })?;
-        self.tokens[index] = Some(token);
-        Ok(())
+        })
     }
 
     #[inline]
-    fn set_anew(&mut self, index: usize, millis: u32) -> io::Result<()> {
-        let after = Duration::from_millis(millis.into());
-        self.tokens[index].map_or(Ok(()), |token| self.reactor.rearm_timer(token, after))
+    fn set_anew(&mut self, timer: Token, millis: u32) -> io::Result<()> {
+        self.0.rearm_timer(timer, Duration::from_millis(millis.into()))
     }
 
     #[inline]
-    fn cancel(&mut self, index: usize) -> io::Result<()> {
-        self.tokens[index].take().map(|token| self.reactor.remove(token));
+    fn cancel(&mut self, timer: Token) -> io::Result<()> {
+        self.0.remove(timer);
         Ok(())
     }
 
     fn left(&self) -> usize {
-        usize::from(!self.reactor.is_empty())
+        usize::from(!self.0.is_empty())
     }
 }
