@@ -173,6 +173,10 @@ static void exhausted(fsock_loop *loop) {
     CHECK(now_ns() - begun >= 70 * MS);
     CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
     CHECK_IS(fsock_set_log(NULL, NULL), 0);
+    if (stats.refused > 0) { /* on a machine so busy that a second has passed: this client was turned away */
+        close(client);
+        client = client_of(loop, token);
+    }
     while (server.calls == 0) CHECK(fsock_loop_run_once(loop, FSOCK_FOREVER) >= 0);
     CHECK_IS(fsock_remove(loop, token), 0);
     close(client);
