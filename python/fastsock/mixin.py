@@ -231,6 +231,7 @@ class LoopMixIn(socketserver.ThreadingMixIn):
         return is_stream and (is_overridden or type(sock) is not Socket)
 
     def _handle_apart(self, failures: list[BaseException], channel: Channel) -> None:
+        _has_tls()
         try:
             self._handle_request_noblock()  # type: ignore[attr-defined]
         except (Exception, KeyboardInterrupt, SystemExit) as error:
@@ -250,10 +251,10 @@ class LoopMixIn(socketserver.ThreadingMixIn):
                     if error.errno == errno.EBADF:
                         return
                     raise
-                if failures:
-                    raise failures[0]
                 if self._BaseServer__shutdown_request:
                     return
+                if apart and failures:
+                    raise failures[0]
                 if ready and apart:
                     # It has accepted when it waits for the first time; then the next may come.
                     self._coroutines().group.spawn(self._handle_apart, failures, channel)
@@ -314,8 +315,6 @@ class LoopMixIn(socketserver.ThreadingMixIn):
         kind = type(request)
         if kind is not Socket and kind is not tuple:  # a tuple is a datagram
             request = _cooperative(request)
-        elif _tls is None:
-            _has_tls()
         if not self._coroutines().group.spawn_in_loop(self.process_request_thread, request, client_address):
             run(self.process_request_thread, request, client_address)
 

@@ -237,3 +237,52 @@ def test_ssl_can_wrap_it() -> None:
             with in_thread(shake):
                 assert peer.recv(1) == b"\x16"  # a TLS handshake record: the descriptor blocks as it should
                 peer.close()
+
+
+def test_buffers_that_come_from_a_generator_are_filled_after_a_wait() -> None:
+    with pair() as (ours, peer):
+        buffers = [bytearray(2), bytearray(3)]
+        got: list[int] = []
+
+        def receive_them() -> None:
+            got.append(ours.recvmsg_into(buffer for buffer in buffers)[0])
+
+        def send_later() -> None:
+            fastsock.sleep(0)
+            peer.sendall(b"hello")
+
+        all_of(receive_them, send_later)
+        assert got == [5]
+        assert buffers == [b"he", b"llo"]
+
+
+def test_messages_from_a_generator_are_sent_after_a_wait(tmp_path: Path) -> None:
+    target = str(tmp_path / "receiver")
+    with (
+        fastsock.Socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver,
+    ):
+        receiver.bind(target)
+        receiver.setblocking(False)
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            [ours.sendto(b"x", target) for _ in range(10_000)]
+        ours.settimeout(PATIENCE)
+
+        def drain() -> None:
+            # The sender has found the queue full by now, and waits.
+            fastsock.sleep(0)
+            with pytest.raises(BlockingIOError):
+                [receiver.recv(10) for _ in range(10_000)]
+
+        all_of(lambda: ours.sendmsg((part for part in (b"he", b"llo")), [], 0, target), drain)
+        assert receiver.recv(10) == b"hello"
+
+
+def test_the_mode_of_a_descriptor_that_is_gone_is_an_error() -> None:
+    with socket.socket() as owner:
+        number = owner.fileno()
+        sock = fastsock.Socket(fileno=number)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        sock.setblocking(False)
+    assert sock.detach() == number
