@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 
@@ -19,7 +20,7 @@ enum Piece {
     },
     /// Sent by the kernel, without a copy.
     File {
-        file: OwnedFd,
+        file: File,
         offset: u64,
         left: u64,
     },
@@ -58,7 +59,7 @@ impl WriteQueue {
     pub(crate) fn push_file(&mut self, file: OwnedFd, offset: u64, left: u64) {
         if left > 0 {
             self.len += left;
-            self.pieces.push_back(Piece::File { file, offset, left });
+            self.pieces.push_back(Piece::File { file: file.into(), offset, left });
         }
     }
 
@@ -82,7 +83,7 @@ impl WriteQueue {
     fn send_some(&self, socket: &Socket) -> io::Result<u64> {
         if let Some(Piece::File { file, offset, left }) = self.pieces.front() {
             let most = (*left).min(BUDGET);
-            return match socket.send_file(file, *offset, most as usize)? {
+            return match send_file(socket, file, *offset, most as usize)? {
                 0 => Err(error::with(libc::EIO, "the file that is being sent has become shorter than was promised")),
                 sent => Ok(sent as u64),
             };
@@ -120,5 +121,20 @@ impl WriteQueue {
                 self.pieces.pop_front();
             }
         }
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+    socket.send_file(file, offset, count)
+}
+
+/// Elsewhere sendfile(2) is another, or is not: through memory.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn send_file(socket: &Socket, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+    let mut bytes = vec![0; count.min(PIECE)];
+    match std::os::unix::fs::FileExt::read_at(file, &mut bytes, offset)? {
+        0 => Ok(0),
+        read => socket.send(&bytes[..read]),
     }
 }

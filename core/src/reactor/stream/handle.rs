@@ -84,7 +84,7 @@ impl<'fd, C> Stream<'_, 'fd, C> {
         self.reactor.write_stream(self.token, bytes)
     }
 
-    /// Sends a part of a file, behind what was written before, without a copy through this process (sendfile(2)). The file
+    /// Sends a part of a file, behind what was written before, without a copy through this process (sendfile(2), Linux). The file
     /// must keep that much until it is sent: one that is cut shorter meanwhile ends the connection with `EIO`. Its
     /// position stays. Reading it may block, for as long as the disk takes.
     ///
@@ -112,7 +112,6 @@ impl<'fd, C> Stream<'_, 'fd, C> {
     ///
     /// # Errors
     /// As [`write`](Self::write).
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn write_file(&mut self, file: impl Into<OwnedFd>, offset: u64, count: u64) -> io::Result<()> {
         self.reactor.write_file_to(self.token, file.into(), offset, count)
     }
