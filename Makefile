@@ -82,7 +82,7 @@ lint: $(VENV)/.fastsock $(VENV)/.dev ## formatting, clippy, ruff, mypy, rustdoc
 	$(BIN)/ruff format --check --config python/pyproject.toml bench examples
 	cd python && ../$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest fastsock._fastsock
-	$(BIN)/mypy --strict bench/run.py bench/demo.py
+	$(BIN)/mypy --strict bench/run.py bench/demo.py bench/bench_c.py
 	$(BIN)/mypy --strict examples
 	$(BIN)/ruff check --config python/pyproject.toml ffi
 	$(BIN)/ruff format --check --config python/pyproject.toml ffi
@@ -235,6 +235,16 @@ bench-core: tools-valgrind ## the core beside raw epoll, mio, polling, calloop, 
 		|| echo "LEAVING OUT libev: install it (apt-get install libev-dev) and run again"
 	cargo bench --locked -q -p fastsock-bench-core $$($(LIBEV) && echo --features libev) --bench core -- --quiet
 	cargo run --locked -q --release -p fastsock-bench-core $$($(LIBEV) && echo --features libev) -- $(ARGS)
+
+# The libraries it measures beside: installed when we may, else left out, which the program says.
+C_PEERS = printf '\043include <%s>\n' uv.h ev.h event2/event.h | $(CC) -E - > /dev/null 2>&1
+C_PEERS_INSTALL := apt-get install -qq -y libuv1-dev libev-dev libevent-dev
+
+.PHONY: bench-c
+bench-c: ## the C library beside raw epoll, libuv, libev, libevent: speed, memory, timers (about 7 minutes); ARGS=--help
+	@$(C_PEERS) || [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null || \
+		{ $(C_PEERS_INSTALL) || { apt-get update -qq && $(C_PEERS_INSTALL); }; } > /dev/null 2>&1 || true
+	@$(PYTHON) bench/bench_c.py $(ARGS)
 
 .PHONY: clean
 clean: ## remove what was built

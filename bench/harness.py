@@ -8,17 +8,19 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
+from resource import RLIMIT_NOFILE, RUSAGE_CHILDREN, getrlimit, getrusage, setrlimit
 from typing import IO, cast
 
 from records import Result
 
 READY_WITHIN = 15.0
 TICKS = os.sysconf("SC_CLK_TCK")
+
+NOTHING: Mapping[str, str] = {}
 
 Pin = Callable[[], None]
 
@@ -76,9 +78,9 @@ def pins(way: str) -> tuple[Pin, Pin]:
 
 
 @contextmanager
-def running(argv: Sequence[str], pin: Pin = anywhere) -> Iterator[Running]:
-    """The server while it runs; it is ended when the block is left, by whichever way."""
-    environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
+def running(argv: Sequence[str], pin: Pin = anywhere, more: Mapping[str, str] = NOTHING) -> Iterator[Running]:
+    """The server while it runs, with more in its environment; it is ended when the block is left, by whichever way."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **more}
     with tempfile.TemporaryFile("w+") as complaints:
         try:
             # The pinning must be in force before the server's first instruction; this program has no threads.
@@ -174,6 +176,12 @@ def others_cpu(server: Running) -> float:
     except OSError:
         server_cpu = 0.0
     return busy - server_cpu - children.ru_utime - children.ru_stime
+
+
+def raise_file_limit() -> None:
+    """As many open files as this process, and those that it starts, may have."""
+    hard = getrlimit(RLIMIT_NOFILE)[1]
+    setrlimit(RLIMIT_NOFILE, (hard, hard))
 
 
 def end_on_sigterm() -> None:

@@ -20,6 +20,8 @@ class Result(TypedDict, total=False):
     rss_kib: float | None
     rss_before_kib: float | None
     bytes_per_conn: float | None
+    heap_per_conn: float
+    blocks_per_conn: float
     open_us_per_conn: float | None
     held: int
     conns: int

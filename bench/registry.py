@@ -24,7 +24,8 @@ def project_python() -> Path:
 @dataclass(frozen=True)
 class Server:
     """One server. It is run as `command HOST PORT args`, must be one process, and prints a line that ends in its
-    port once it accepts connections. `{python}`, `{peers}`, `{bench}`, `{build}` and `{target}` are filled in."""
+    port once it accepts connections. `{python}`, `{peers}`, `{bench}`, `{build}` and `{target}` are filled in; where
+    the command has `{address}`, HOST:PORT goes there."""
 
     name: str
     what: str
@@ -37,8 +38,9 @@ class Server:
     def argv(self, python: Path) -> list[str]:
         """The command line, on a port of the kernel's choice."""
         known = {"python": python, "peers": PEERS_PYTHON, "bench": BENCH, "build": BUILD, "target": TARGET}
-        command = [part.format(**known) for part in self.command.split()]
-        return [*command, "127.0.0.1", "0", *self.args.split()]
+        command = [part.format(**known, address="127.0.0.1:0") for part in self.command.split()]
+        where = () if "{address}" in self.command else ("127.0.0.1", "0")
+        return [*command, *where, *self.args.split()]
 
 
 SETUP = "run: bench/run.py --setup"
@@ -93,6 +95,23 @@ SERVERS = (
         STREAM_ONLY, "asyncio echo",
     ),
     Server("asyncio-line", "asyncio readline()", "{python} {bench}/servers/streams.py", LINE_ONLY, "asyncio line"),
+)  # fmt: skip
+
+C_STREAM, C_STREAM_TIMED = "fastsock-c-stream", "fastsock-c-stream-timed"
+UV, EV, EVENT, BUFFEREVENT = "libuv", "libev", "libevent", "bufferevent"
+
+# The loops of C, beside one another: `make bench-c`.
+C_SERVERS = (
+    *(server for server in SERVERS if server.name in (BASE, C)),
+    Server(C_STREAM, "fastsock from C, buffered streams", "{build}/fastsock_stream", STREAM_ONLY),
+    Server(
+        C_STREAM_TIMED, "the same with an idle time-out of 5 minutes, a limit of connections and an orderly end",
+        "{build}/fastsock_stream_timed {address}", STREAM_ONLY,
+    ),
+    Server(UV, "libuv, uv_try_write into and out of one buffer", "{build}/uv_echo", STREAM_ONLY),
+    Server(EV, "libev, one watcher for each connection", "{build}/ev_echo", STREAM_ONLY),
+    Server(EVENT, "libevent, one persistent event for each connection", "{build}/event_echo", STREAM_ONLY),
+    Server(BUFFEREVENT, "libevent's bufferevents", "{build}/bufferevent_echo", STREAM_ONLY),
 )  # fmt: skip
 
 

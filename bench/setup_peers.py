@@ -6,40 +6,55 @@ import subprocess
 import sys
 import venv
 from collections.abc import Sequence
+from pathlib import Path
 
 from registry import BENCH, BUILD, PEERS_PYTHON, ROOT, TARGET
 
-CFLAGS = ("-O2", "-Wall", "-Wextra", "-std=c11")
-SYSTEM_LIBS = ("-lpthread", "-ldl", "-lm")
+CFLAGS = ("-O2", "-Wall", "-Wextra", "-std=c11", "-D_GNU_SOURCE")
 
 
 def setup() -> bool:
     """Everything that can be built here; what cannot is said, and only leaves its rows out."""
     BUILD.mkdir(exist_ok=True)
-    compiler = os.environ.get("CC") or shutil.which("cc") or "gcc"
+    compiler = c_compiler()
     done = [
         step("load generator", ["cargo", "build", "--release", "-p", "fastsock-loadgen"]),
         step("fastsock, Rust", ["cargo", "build", "--release", "-p", "fastsock", "--example", "echo"]),
-        step("raw C epoll", [compiler, *CFLAGS, "-o", f"{BUILD}/epoll_lt", f"{BENCH}/servers/epoll_lt.c"]),
+        c_program(compiler, "epoll_lt", BENCH / "servers/epoll_lt.c"),
         fastsock_c(compiler),
         peers(),
     ]
     return all(done)
 
 
+def c_compiler() -> str:
+    """The one that CC names, or the system's."""
+    return os.environ.get("CC") or shutil.which("cc") or "gcc"
+
+
 def fastsock_c(compiler: str) -> bool:
-    """The C example with the static library, so that it needs no library path."""
-    if not step("fastsock, C library", ["cargo", "build", "--release", "-p", "fastsock-ffi"]):
+    """The C library and the example that uses it."""
+    return c_library() and c_program(compiler, "fastsock_echo", ROOT / "examples/c/echo.c", *fastsock_flags())
+
+
+def c_library() -> bool:
+    """libfastsock.so, by the name that programs ask for."""
+    if not step("fastsock, C library", ["cargo", "build", "--release", "--locked", "-p", "fastsock-ffi"]):
         return False
-    library = next((p for p in (TARGET / "libfastsock.a", TARGET / "libfastsock_ffi.a") if p.exists()), None)
-    if library is None:
-        print(f"fastsock, C: there is no static library in {TARGET}", file=sys.stderr)
-        return False
-    source = f"{ROOT}/examples/c/echo.c"
-    flags = (*CFLAGS, "-D_GNU_SOURCE", f"-I{ROOT}/include")
-    return step(
-        "fastsock, C example", [compiler, *flags, "-o", f"{BUILD}/fastsock_echo", source, str(library), *SYSTEM_LIBS]
-    )
+    name = TARGET / "libfastsock.so.0"
+    name.unlink(missing_ok=True)
+    name.symlink_to("libfastsock.so")
+    return True
+
+
+def fastsock_flags() -> tuple[str, ...]:
+    """What a program on the C library is compiled with. It is shared, as the libraries beside it are."""
+    return (f"-I{ROOT}/include", f"-L{TARGET}", "-lfastsock", f"-Wl,-rpath,{TARGET}")
+
+
+def c_program(compiler: str, name: str, source: Path, *flags: str) -> bool:
+    """One program in C."""
+    return step(name, [compiler, *CFLAGS, "-o", str(BUILD / name), str(source), *flags])
 
 
 def peers() -> bool:
