@@ -95,16 +95,16 @@ test-rust: ## the core crate: every mode on every backend, and its doc examples
 .PHONY: model
 model: ## wakers and submitters in every interleaving of a few threads (loom)
 	rustfmt --check --edition 2024 core/checks/*/tests/*.rs core/checks/kernel/src/*.rs core/checks/sanitize/src/*.rs
-	cargo clippy --locked -q --manifest-path core/checks/Cargo.toml --all-targets -- -D warnings
-	cargo test --locked --manifest-path core/checks/Cargo.toml -p fastsock-model
+	cargo clippy --locked -q --manifest-path core/checks/Cargo.toml --target-dir $(TARGET)/checks --all-targets -- -D warnings
+	cargo test --locked --manifest-path core/checks/Cargo.toml --target-dir $(TARGET)/checks -p fastsock-model
 
 .PHONY: test-api
 test-api: ## the core's public interface is the one in core/public-api.txt, and each item has an example
-	cargo test --locked --manifest-path core/checks/Cargo.toml -p fastsock-api
+	cargo test --locked --manifest-path core/checks/Cargo.toml --target-dir $(TARGET)/checks -p fastsock-api
 
 .PHONY: public-api
 public-api: ## write core/public-api.txt anew
-	FASTSOCK_BLESS=1 cargo test --locked --manifest-path core/checks/Cargo.toml -p fastsock-api
+	FASTSOCK_BLESS=1 cargo test --locked --manifest-path core/checks/Cargo.toml --target-dir $(TARGET)/checks -p fastsock-api
 
 .PHONY: sanitize
 sanitize: ## the core under the address, leak and thread sanitizers (a nightly Rust)
