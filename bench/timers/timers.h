@@ -33,7 +33,7 @@ static int cancel(size_t index);
 static void last(void);                           /* makes the loop return */
 
 static size_t count = 1000000, kept, fired, unexpected;
-static uint32_t *order, *first, *second;
+static uint32_t *order, *first, *second; /* deadlines lie in the order of their use */
 static unsigned char *may_fire;
 static double spent[5];
 static double since;
@@ -93,9 +93,9 @@ static void work(void) {
     lap(0, count);
     for (size_t i = kept; i < count; i++) bad |= cancel(order[i]);
     lap(1, count - kept);
-    for (size_t i = 0; i < kept; i++) bad |= again(order[i], second[order[i]]);
+    for (size_t i = 0; i < kept; i++) bad |= again(order[i], second[i]);
     lap(2, kept);
-    for (size_t i = count; i-- > kept;) bad |= set(order[i], second[order[i]]);
+    for (size_t i = count; i-- > kept;) bad |= set(order[i], second[i]);
     lap(3, count - kept);
     for (size_t i = kept; i < count; i++) bad |= cancel(order[i]);
     for (size_t i = 0; i < kept; i++) bad |= again(order[i], 1 + below(SOON_MS)), may_fire[order[i]] = 1;
