@@ -394,6 +394,10 @@ impl<'fd, C> Reactor<'fd, C> {
     /// # }
     /// ```
     pub fn remove(&mut self, token: Token) -> bool {
+        // Most of what there is of something, and the most short-lived.
+        if token.is_timer() {
+            return self.timers.cancel(token).is_some();
+        }
         if token.is_source() {
             if !self.poller.contains(token) {
                 return false;
@@ -410,9 +414,7 @@ impl<'fd, C> Reactor<'fd, C> {
         if token.is_server() {
             return self.remove_server(token);
         }
-        let timer = self.timers.cancel(token);
-        let notify = self.notifies.remove(token);
-        timer.is_some() || notify.is_some() || self.signals.remove(token)
+        self.notifies.remove(token).is_some() || self.signals.remove(token)
     }
 
     /// Looks at a source: a listener's counters, say. `None`: the token is stale, or the source is of another type, or

@@ -128,7 +128,30 @@ impl<'fd, C> Reactor<'fd, C> {
     /// # Errors
     /// `ENOENT`: stale token.
     pub fn rearm_timer(&mut self, token: Token, after: Duration) -> io::Result<()> {
-        self.timers.rearm(token, Time::now() + after)?;
+        self.rearm_timer_at(token, Time::now() + after)
+    }
+
+    /// Gives a timer another deadline; a repeating one goes on from there. One look at the clock serves many timers so.
+    ///
+    /// ```
+    /// use fastsock::{Reactor, Time};
+    /// use std::time::Duration;
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut reactor = Reactor::<()>::new()?;
+    /// let timers = [1, 2].map(|n| reactor.timer(Duration::from_secs(n), |_, _, _, _| {}).unwrap());
+    /// let later = Time::now() + Duration::from_secs(60);
+    /// for timer in timers {
+    ///     reactor.rearm_timer_at(timer, later)?;
+    /// }
+    /// assert_eq!(reactor.next_deadline(), Some(later));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `ENOENT`: stale token.
+    pub fn rearm_timer_at(&mut self, token: Token, deadline: Time) -> io::Result<()> {
+        self.timers.rearm(token, deadline)?;
         self.timer_was_set();
         Ok(())
     }
