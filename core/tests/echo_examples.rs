@@ -1,4 +1,4 @@
-//! The example in examples/rust/echo.rs, as a program: every byte comes back, in order.
+//! The examples in examples/rust, as programs: every byte comes back, in order; the one with an orderly end has one.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -16,13 +16,13 @@ struct Server {
 }
 
 impl Server {
-    fn start(backend: fastsock::Backend) -> Server {
+    fn start(example: &str, backend: fastsock::Backend) -> Server {
         // Cargo builds the examples before it runs the tests, into a folder beside theirs.
         let mut program = std::env::current_exe().unwrap();
         program.pop();
         program.pop();
-        program.push("examples/echo");
-        assert!(program.exists(), "not built: `cargo build --example echo`, or `cargo test` for all targets");
+        program.push(format!("examples/{example}"));
+        assert!(program.exists(), "not built: `cargo build --examples`, or `cargo test` for all targets");
         let mut child = Command::new(program)
             .args(["127.0.0.1", "0"])
             .env("FASTSOCK_BACKEND", backend.name())
@@ -58,6 +58,14 @@ impl Drop for Server {
     }
 }
 
+/// Runs a test on each example, on each backend.
+fn for_each_server(test: impl Fn(Server)) {
+    for example in ["echo", "server"] {
+        eprintln!("example: {example}");
+        common::for_each_backend(|backend| test(Server::start(example, backend)));
+    }
+}
+
 fn bytes(random: &mut Random, count: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> = Vec::with_capacity(count + 8);
     while bytes.len() < count {
@@ -69,8 +77,7 @@ fn bytes(random: &mut Random, count: usize) -> Vec<u8> {
 
 #[test]
 fn two_hundred_connections_get_their_own_bytes_back_and_a_half_close_its_rest() {
-    common::for_each_backend(|backend| {
-        let server = Server::start(backend);
+    for_each_server(|server| {
         let mut random = Random::new();
         let mut clients: Vec<(TcpStream, Vec<u8>)> = (0..200).map(|_| (server.connect(), Vec::new())).collect();
         for round in 0..5 {
@@ -92,8 +99,7 @@ fn two_hundred_connections_get_their_own_bytes_back_and_a_half_close_its_rest() 
 
 #[test]
 fn eight_megabytes_to_a_slow_reader_come_whole_and_are_not_kept_in_memory() {
-    common::for_each_backend(|backend| {
-        let server = Server::start(backend);
+    for_each_server(|server| {
         let sent = bytes(&mut Random::new(), 8 << 20);
         let mut stream = server.connect();
         let before = server.peak();
@@ -122,8 +128,7 @@ fn eight_megabytes_to_a_slow_reader_come_whole_and_are_not_kept_in_memory() {
 
 #[test]
 fn a_client_that_resets_its_connection_disturbs_nobody() {
-    common::for_each_backend(|backend| {
-        let server = Server::start(backend);
+    for_each_server(|server| {
         let mut other = server.connect();
         for _ in 0..20 {
             let mut rude = server.connect();
@@ -132,5 +137,28 @@ fn a_client_that_resets_its_connection_disturbs_nobody() {
             other.write_all(b"x").unwrap();
             other.read_exact(&mut [0; 1]).unwrap();
         }
+    });
+}
+
+#[test]
+fn asked_to_end_the_server_sends_what_is_queued_and_takes_no_more_clients() {
+    common::for_each_backend(|backend| {
+        let mut server = Server::start("server", backend);
+        let sent = bytes(&mut Random::new(), 100_000);
+        let (mut busy, mut idle) = (server.connect(), server.connect());
+        busy.write_all(&sent).unwrap();
+        idle.write_all(b"x").unwrap();
+        idle.read_exact(&mut [0; 1]).unwrap();
+        let mut back = vec![0; 1000];
+        busy.read_exact(&mut back).unwrap();
+        // SAFETY: our own child, not waited for yet.
+        assert_eq!(unsafe { libc::kill(server.child.id() as libc::pid_t, libc::SIGTERM) }, 0);
+        assert_eq!(idle.read(&mut [0; 1]).unwrap(), 0, "told that nothing more comes");
+        assert!(TcpStream::connect(server.address).is_err());
+        drop(idle);
+        busy.read_to_end(&mut back).unwrap();
+        assert!(sent.starts_with(&back) && back.len() > 1000, "{} bytes, or others", back.len());
+        drop(busy);
+        assert!(server.child.wait().unwrap().success());
     });
 }
