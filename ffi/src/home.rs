@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use fastsock::{Event, Reactor, Stats};
+use fastsock::{Event, Reactor, Stats, Token};
 
+use crate::alarms::Alarms;
 use crate::error::{Code, Result};
 use crate::guard::contain;
 use crate::handle::{Handle, Thread};
@@ -32,6 +33,10 @@ pub struct fsock_loop {
     pub(crate) kept: Cell<Option<Event>>,
     /// The counters when the log was told of them last.
     told: Cell<Stats>,
+    /// What the timers of C's call.
+    pub(crate) alarms: Alarms,
+    /// A timer that was called just now, and may be gone since.
+    pub(crate) rung: Cell<Option<Token>>,
     /// Drop functions to call, in this order.
     buried: RefCell<VecDeque<Last>>,
 }
@@ -51,6 +56,8 @@ impl fsock_loop {
             listening: Cell::new(0),
             kept: Cell::new(None),
             told: Cell::default(),
+            alarms: Alarms::default(),
+            rung: Cell::new(None),
             buried: RefCell::default(),
         }
     }
@@ -144,6 +151,7 @@ impl fsock_loop {
         // SAFETY: `root` came from a box and is given up here, once: no turn is going on. Dropping it calls nothing of
         // C's: that is what `buried` is for.
         drop(unsafe { Box::from_raw(home.root) });
+        home.end_alarms();
         home.call_buried();
         // SAFETY: promised by the caller.
         drop(unsafe { fsock_loop::take(pointer) });

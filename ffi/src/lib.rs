@@ -46,6 +46,7 @@ pub mod stats;
 pub mod log;
 
 // Not in the header.
+pub mod alarms;
 pub mod guard;
 pub mod handle;
 pub mod home;

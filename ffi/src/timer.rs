@@ -25,6 +25,8 @@ pub const FSOCK_TIMER_DELAY: u32 = 1;
 pub type fsock_timer_callback =
     Option<unsafe extern "C-unwind" fn(r#loop: *mut fsock_loop, token: u64, passed: u64, user: *mut c_void)>;
 
+pub(crate) type TimerCallback = unsafe extern "C-unwind" fn(*mut fsock_loop, u64, u64, *mut c_void);
+
 fn nanos(value: i64) -> Result<Duration> {
     u64::try_from(value).map(Duration::from_nanos).map_err(|_| Code::INVALID)
 }
@@ -64,12 +66,14 @@ pub unsafe extern "C" fn fsock_timer_start(
         let callback = callback.ok_or(Code::INVALID)?;
         let (after, repeat) = (nanos(after_ns)?, repeat(period_ns, flags)?);
         let start = |reactor: &mut Reactor<'static, Turn>, user: User| {
-            let due = move |reactor: &mut Reactor<'static, Turn>, turn: &mut Turn, token: Token, passed| {
-                let token = token.to_bits();
-                // SAFETY: the function and its argument came together from C, and drop was not called yet.
-                turn.call(reactor, |r#loop| unsafe { callback(r#loop, token, passed, user.data()) });
+            // It captures nothing, and so takes no memory.
+            let due = |reactor: &mut Reactor<'static, Turn>, turn: &mut Turn, token: Token, passed| {
+                turn.ring(reactor, token, passed);
             };
-            reactor.timer_repeating(Time::now() + after, repeat, due)
+            let token = reactor.timer_repeating(Time::now() + after, repeat, due)?;
+            // SAFETY: the loop that is started on, alive.
+            unsafe { &*user.home() }.put_alarm(token, callback, user);
+            Ok(token)
         };
         // SAFETY: one of ours and not freed yet, and a place for a token or none, by the header's contract.
         unsafe { fsock_loop::start(r#loop, user, drop, token, start) }
@@ -85,7 +89,16 @@ pub unsafe extern "C" fn fsock_timer_start(
 pub unsafe extern "C" fn fsock_timer_stop(r#loop: *mut fsock_loop, token: u64) -> c_int {
     guard(|| {
         // SAFETY: one of ours and not freed yet, by the header's contract.
-        unsafe { fsock_loop::end_one(r#loop, Kind::Timer, token) }
+        let home = unsafe { fsock_loop::enter(r#loop) }?;
+        let token = home.with(|reactor| {
+            Kind::Timer.find(reactor, token).inspect(|&token| {
+                reactor.remove(token);
+            })
+        })??;
+        drop(home.take_alarm(token));
+        // SAFETY: alive, on its thread.
+        unsafe { fsock_loop::settle(r#loop) }?;
+        Ok(0)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::time::Duration;
 
-use fastsock::{Event, Reactor};
+use fastsock::{Event, Reactor, Token};
 
 use crate::error::{Code, Result};
 use crate::event::fsock_event;
@@ -61,6 +61,21 @@ impl Turn {
         callback(self.home);
     }
 
+    /// Calls what a timer of C's was started with.
+    pub(crate) fn ring(&self, reactor: &mut Reactor<'static, Turn>, token: Token, passed: u64) {
+        // SAFETY: as in `call`.
+        let home = unsafe { &*self.home };
+        // Out of its place first: its callback may stop it, and start another that gets its slot.
+        let Some((callback, user)) = home.take_alarm(token) else { return };
+        // SAFETY: the function and its argument came together from C, and drop was not called yet.
+        self.call(reactor, |r#loop| unsafe { callback(r#loop, token.to_bits(), passed, user.data()) });
+        if reactor.contains(token) {
+            home.put_alarm(token, callback, user);
+            // A one-shot that was not re-armed is removed only now, before `after`.
+            home.rung.set(Some(token));
+        }
+    }
+
     /// User data of C's, for a callback that is registered now.
     pub(crate) fn user(&self, data: *mut c_void, drop: fsock_drop) -> User {
         User::new(self.home, data, drop)
@@ -81,6 +96,11 @@ impl Turn {
     pub(crate) fn after(&self, reactor: &mut Reactor<'static, Turn>) {
         // SAFETY: as in `call`.
         let home = unsafe { &*self.home };
+        if let Some(token) = home.rung.take() {
+            if !reactor.contains(token) {
+                drop(home.take_alarm(token));
+            }
+        }
         if home.has_buried() && !home.freed.get() {
             home.reactor.set(reactor);
             home.call_buried();

@@ -1,6 +1,7 @@
 //! What C gives along with a callback, and how it gets it back.
 
 use std::ffi::c_void;
+use std::mem;
 
 use crate::home::fsock_loop;
 
@@ -25,12 +26,25 @@ impl User {
     pub(crate) fn data(&self) -> *mut c_void {
         self.data
     }
+
+    /// The loop that owns it.
+    pub(crate) fn home(&self) -> *const fsock_loop {
+        self.home
+    }
+
+    /// For a loop that keeps it otherwise, until it makes one of these again. Nothing is given back.
+    #[inline]
+    pub(crate) fn into_parts(self) -> (*mut c_void, fsock_drop) {
+        let parts = (self.data, self.drop);
+        mem::forget(self);
+        parts
+    }
 }
 
 impl Drop for User {
     fn drop(&mut self) {
         if let Some(drop) = self.drop {
-            // SAFETY: callbacks live in the reactor, and the loop outlives its reactor.
+            // SAFETY: callbacks live in the reactor, or with the loop's alarms, and the loop outlives both.
             // The drop function may call the loop, so it has to wait until the reactor has let go of itself.
             unsafe { &*self.home }.bury(Last { data: self.data, drop });
         }

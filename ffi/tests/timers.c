@@ -66,6 +66,66 @@ static void stop_other(fsock_loop *loop, uint64_t token, uint64_t passed, void *
 
 static void count_repeater(void *user) { ((struct repeater *)user)->drops++; }
 
+/* Stops itself, and starts another, which may get its place. Nothing is given back before this has returned. */
+static void replace(fsock_loop *loop, uint64_t token, uint64_t passed, void *user) {
+    struct repeater *r = (struct repeater *)user;
+    (void)passed;
+    r->calls++;
+    CHECK_IS(fsock_timer_stop(loop, token), 0);
+    CHECK_IS(fsock_timer_again(loop, token, 0), FSOCK_E_STALE);
+    CHECK_IS(fsock_timer_start(loop, 0, 0, 0, again, r + 1, count_repeater, &r[1].token), 0);
+    CHECK(r[1].token != token);
+    CHECK_IS(fsock_timer_start(loop, 0, 0, 0, again, r + 2, count_repeater, &r[2].token), 0);
+    CHECK_IS(fsock_timer_stop(loop, r[2].token), 0);
+    CHECK(r->drops == 0 && r[1].drops == 0 && r[2].drops == 1);
+}
+
+static void free_all(fsock_loop *loop, uint64_t token, uint64_t passed, void *user) {
+    struct repeater *r = (struct repeater *)user;
+    (void)passed;
+    r->calls++;
+    CHECK_IS(fsock_timer_start(loop, 0, 0, 0, again, r + 1, count_repeater, NULL), 0);
+    if (r->again) CHECK_IS(fsock_timer_stop(loop, token), 0);
+    CHECK_IS(fsock_loop_free(loop), 0);
+    CHECK(r->drops == 0);
+}
+
+/* Whoever gives back starts the next, in the place of what was given back. */
+struct heir {
+    fsock_loop *loop;
+    int left, calls;
+};
+static void count_heir(fsock_loop *loop, uint64_t token, uint64_t passed, void *user) {
+    (void)loop, (void)token, (void)passed;
+    ((struct heir *)user)->calls++;
+}
+static void inherit(void *user) {
+    struct heir *heir = (struct heir *)user;
+    if (heir->left-- > 0) CHECK_IS(fsock_timer_start(heir->loop, 0, 0, 0, count_heir, heir, inherit, NULL), 0);
+}
+
+static void given_back(void) {
+    struct repeater r[3];
+    struct heir heir = {new_loop(), 5, 0};
+    memset(r, 0, sizeof r);
+    CHECK_IS(fsock_timer_start(heir.loop, 0, MS, 0, replace, r, count_repeater, NULL), 0);
+    CHECK_IS(fsock_loop_run(heir.loop), 0);
+    CHECK(r[0].calls == 1 && r[0].drops == 1 && r[1].calls == 5 && r[1].drops == 1 && r[2].calls == 0 && r[2].drops == 1);
+    CHECK_IS(fsock_timer_start(heir.loop, 0, 0, 0, count_heir, &heir, inherit, NULL), 0);
+    CHECK_IS(fsock_loop_run(heir.loop), 0);
+    CHECK(heir.calls == 6 && heir.left == -1);
+    CHECK_IS(fsock_loop_free(heir.loop), 0);
+    for (int stops = 0; stops < 2; stops++) {
+        fsock_loop *loop = new_loop();
+        memset(r, 0, sizeof r);
+        r[0].again = stops;
+        CHECK_IS(fsock_timer_start(loop, 0, 0, 0, free_all, r, count_repeater, NULL), 0);
+        CHECK_IS(fsock_timer_start(loop, 0, 0, 0, again, r + 2, count_repeater, NULL), 0);
+        CHECK_IS(fsock_loop_run(loop), FSOCK_E_CLOSED);
+        CHECK(r[0].calls == 1 && r[0].drops == 1 && r[1].calls == 0 && r[1].drops == 1 && r[2].calls == 0 && r[2].drops == 1);
+    }
+}
+
 static void in_order(fsock_loop *loop) {
     static const int64_t after[] = {30, 10, 20, 10, 0};
     struct single singles[6];
@@ -120,6 +180,7 @@ int main(void) {
     in_order(loop);
     never_early(loop);
     repeating(loop);
+    given_back();
 
     memset(&r, 0, sizeof r);
     CHECK_IS(fsock_timer_start(loop, 0, 0, 0, again, &r, count_repeater, NULL), 0);
