@@ -30,9 +30,11 @@ class Target:
         """One row of the table."""
         values = self.values(figures)
         value, within = middle(values), interval(values)
-        shown = "" if value is None else f"{value:,.{self.decimals}f}"
+        # A digit more than the bound has, or a figure just above it would look as if it were met.
+        digits = self.decimals + 1
+        shown = "" if value is None else f"{value:,.{digits}f}"
         if within:
-            shown += f" ({within[0]:.{self.decimals}f}-{within[1]:.{self.decimals}f})"
+            shown += f" ({within[0]:.{digits}f}-{within[1]:.{digits}f})"
         verdict = "not measured, or errors" if value is None else "met" if self.met(figures) else "**missed**"
         return f"| {self.where} | {self.what} | {self.bound:,.{self.decimals}f} | {shown} | {verdict} |"
 
