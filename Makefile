@@ -145,13 +145,25 @@ test-bench: build $(VENV)/.dev $(RELEASE)/fastsock-loadgen ## the load generator
 	FASTSOCK_LOADGEN=$(RELEASE)/fastsock-loadgen $(BIN)/python -m pytest -q -c python/pyproject.toml --rootdir bench bench/tests
 
 .PHONY: test-examples
-test-examples: build $(VENV)/.dev ## the example programs, run as processes and driven from outside
+test-examples: build $(VENV)/.dev c-peers ## the example programs, run as processes and driven from outside
 	$(BIN)/python -m pytest -q -c python/pyproject.toml --rootdir examples examples/tests
 
 .PHONY: header
 header: ## write include/fastsock.h and ffi/abi.txt anew from ffi/src
 	FASTSOCK_BLESS=1 cargo test --locked -p fastsock-ffi --features header --test header
 	FASTSOCK_BLESS=1 cargo test --locked -p fastsock-ffi --features header --test abi
+
+# The libraries that docs/migrating-c.md sets beside ours, as below for make bench-c.
+.PHONY: c-peers
+c-peers:
+	@$(C_PEERS) || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+			{ $(C_PEERS_INSTALL) || { apt-get update -qq && $(C_PEERS_INSTALL); }; } > /dev/null 2>&1 \
+				|| echo "SKIPPING what needs libuv, libev and libevent: they could not be installed"; \
+		else \
+			echo "SKIPPING what needs libuv, libev and libevent: $(C_PEERS_INSTALL), and run again"; \
+		fi; \
+	}
 
 # A program that a test needs: installed when we may, else named aloud (the test then skips, and says so too).
 tools-%:
