@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use common::{errno, for_each_backend, pipe, read_some, tcp_streams};
-use fastsock::net::{Family, Kind, Socket};
+use common::{errno, for_each_backend, in_child, open_descriptors, pipe, read_some, tcp_streams};
+use fastsock::net::{Family, Kind, RecvBatch, Socket};
 use fastsock::{Interest, Reactor, Trigger};
 
 const KINDS: [Kind; 3] = [Kind::Stream, Kind::Datagram, Kind::SeqPacket];
@@ -194,4 +194,33 @@ fn a_part_of_a_file_is_what_is_asked_for() {
     assert_eq!(errno(a.send_file(&file, u64::MAX, 1)), libc::EOVERFLOW);
     drop(b);
     assert_eq!(errno(a.send_file(&file, 0, 1)), libc::EPIPE, "and no signal, where it is ignored");
+}
+
+#[test]
+fn descriptors_that_nobody_asked_for_are_not_kept() {
+    in_child("descriptors_that_nobody_asked_for_are_not_kept", |_| {
+        let (a, b) = Socket::pair(Kind::Datagram).unwrap();
+        let gift = File::open("/dev/null").unwrap();
+        let mut batch = RecvBatch::new(16, 64);
+        let before = open_descriptors();
+        for _ in 0..10 {
+            for _ in 0..4 {
+                a.send_fds(b"x", &[gift.as_fd(); 25]).unwrap();
+            }
+            assert_eq!(b.recv_batch(&mut batch).unwrap(), 4);
+            assert_eq!(open_descriptors(), before, "of a batch");
+        }
+        // A pidfd with each message (unix(7), Linux 6.5); an older kernel refuses the option, and sends none.
+        let (on, so_passpidfd) = (1_i32, 76);
+        // SAFETY: setsockopt reads the one int.
+        unsafe { libc::setsockopt(b.as_fd().as_raw_fd(), libc::SOL_SOCKET, so_passpidfd, (&raw const on).cast(), 4) };
+        let before = open_descriptors();
+        for _ in 0..10 {
+            a.send(b"x").unwrap();
+            assert!(b.recv_fds(&mut [0; 9], 4).unwrap().fds.is_empty());
+            a.send(b"x").unwrap();
+            assert_eq!(b.recv_batch(&mut batch).unwrap(), 1);
+        }
+        assert_eq!(open_descriptors(), before, "pidfds");
+    });
 }

@@ -46,12 +46,6 @@ pub(crate) fn descriptor<'a>(fd: c_int) -> Result<BorrowedFd<'a>> {
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
-/// Whether there is a descriptor of that number, before it is taken over.
-pub(crate) fn is_open(fd: c_int) -> Result<()> {
-    // SAFETY: F_GETFD takes nothing, and any number may be asked about.
-    if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 { Err(Code(-libc::EBADF)) } else { Ok(()) }
-}
-
 thread_local! {
     /// Asked for its address only, which no two living threads share: a thread's identity without a call.
     static HERE: UnsafeCell<u8> = const { UnsafeCell::new(0) };

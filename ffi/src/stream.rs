@@ -7,7 +7,8 @@ use std::ptr;
 use std::slice;
 use std::time::Duration;
 
-use fastsock::net::Socket;
+use fastsock::net::options::SocketOptions;
+use fastsock::net::{Kind as Carries, Socket};
 use fastsock::stream::{Stream, StreamEvent, StreamOptions, Timeout};
 use fastsock::{Reactor, Token};
 
@@ -268,8 +269,11 @@ pub unsafe extern "C" fn fsock_stream_add(
         let callback = callback.ok_or(Code::INVALID)?;
         // SAFETY: C gave a struct as large as it says, by the header's contract.
         let options = unsafe { versioned::read(options) }?.checked()?;
-        // Whether it is open is found out before it is ours, for then an error closes it.
-        handle::is_open(fd)?;
+        // What it is is found out before it is ours: an error then would close it.
+        let kind = SocketOptions::kind(&handle::descriptor(fd)?)?;
+        if kind != Some(Carries::Stream) {
+            return Err(Code(-libc::EPROTOTYPE));
+        }
         let start = |reactor: &mut Reactor<'static, Turn>, user: User| {
             // SAFETY: open, and C's own to give, by the header's contract.
             let socket = Socket::from_fd(unsafe { OwnedFd::from_raw_fd(fd) })?;

@@ -306,6 +306,9 @@ static void misuse(fsock_loop *loop) {
     CHECK_IS(fsock_stream_add(loop, lonely, NULL, on_event, &seen, on_drop, &token), -ENOTCONN);
     FILE *file = tmpfile();
     CHECK_IS(fsock_stream_add(loop, fileno(file), NULL, on_event, &seen, on_drop, &token), -ENOTSOCK);
+    int path = open("/", O_PATH | O_CLOEXEC);
+    CHECK_IS(fsock_stream_add(loop, path, NULL, on_event, &seen, on_drop, &token), -EBADF);
+    CHECK(close(path) == 0);
     CHECK(fclose(file) == 0 && close(lonely) == 0 && close(packets[0]) == 0 && close(packets[1]) == 0); /* Ours still. */
     options.low_water = 10;
     options.high_water = 10;

@@ -87,7 +87,7 @@ impl Poller<'_> {
     }
 
     #[inline]
-    pub(super) fn same_process(&self) -> io::Result<()> {
+    pub(crate) fn same_process(&self) -> io::Result<()> {
         if self.generation == fork::generation() {
             return Ok(());
         }

@@ -64,8 +64,14 @@ impl<'fd, C> Reactor<'fd, C> {
     /// As [`dispatch`](Self::dispatch).
     pub fn dispatch_and(&mut self, context: &mut C, after: impl FnMut(&mut Self, &mut C)) -> io::Result<usize> {
         self.not_dispatching()?;
+        self.poller.same_process()?;
         self.stopped = false;
-        Ok(self.deliver_guarded(context, after))
+        let count = self.deliver_guarded(context, after);
+        // The host may be long in coming back, and what it is told of the next deadline counts from now.
+        if self.streams.is_marked() {
+            self.streams.stamp(Time::now());
+        }
+        Ok(count)
     }
 
     pub(super) fn deliver_guarded(&mut self, context: &mut C, after: impl FnMut(&mut Self, &mut C)) -> usize {
@@ -150,9 +156,7 @@ impl<'fd, C> Reactor<'fd, C> {
                 self.timers.take_due(Time::now(), &mut self.due);
             }
         }
-        if self.streams.timers.next_deadline().is_some() {
-            self.streams.take_due(Time::now());
-        }
+        self.streams.begin_turn();
     }
 
     /// Puts the callback back that moved this reactor away when it was called.
@@ -161,7 +165,7 @@ impl<'fd, C> Reactor<'fd, C> {
         match self.dispatching.left_over.take() {
             None => {}
             Some(Called::Source(token, handler)) => self.put_back(token, handler),
-            Some(Called::Stream(token, callback)) => self.put_stream_back(token, callback),
+            Some(Called::Stream(token, callback, error)) => self.put_stream_back(token, callback, error),
             Some(Called::Timer(token, callback)) => self.put_timer_back(token, callback),
             Some(Called::Waker(token, callback)) => self.put_waker_back(token, callback),
             Some(Called::Signal(token, callback)) => self.put_signal_back(token, callback),

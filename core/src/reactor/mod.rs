@@ -150,7 +150,8 @@ struct Turn<'fd, C> {
 /// the reactor. Kept where a panic does not drop it before the kernel has let go of its source.
 enum Called<'fd, C> {
     Source(Token, Box<dyn Handler<'fd, C> + 'fd>),
-    Stream(Token, stream::Callback<'fd, C>),
+    /// With the error that it has returned.
+    Stream(Token, stream::Callback<'fd, C>, Option<io::Error>),
     Timer(Token, timers::Callback<'fd, C>),
     Waker(Token, wakers::Callback<'fd, C>),
     Signal(Token, signals::Callback<'fd, C>),
@@ -160,7 +161,7 @@ impl<'fd, C> Called<'fd, C> {
     fn token(&self) -> Token {
         match *self {
             Called::Source(token, _)
-            | Called::Stream(token, _)
+            | Called::Stream(token, ..)
             | Called::Timer(token, _)
             | Called::Waker(token, _)
             | Called::Signal(token, _) => token,
@@ -390,6 +391,7 @@ impl<'fd, C> Reactor<'fd, C> {
     /// As [`wait`](Self::wait); `EINVAL` for a limit of 0.
     pub fn wait_at_most(&mut self, limit: usize, timeout: Option<Duration>) -> io::Result<usize> {
         self.not_dispatching()?;
+        self.poller.same_process()?;
         self.put_left_over_back();
         if self.has_left_over() {
             return Ok(self.events.len() - self.cursor);
@@ -602,7 +604,7 @@ impl<'fd, C> Reactor<'fd, C> {
     fn has_unfinished(&self) -> bool {
         let woken = self.poller.is_woken();
         let called = self.notified >= self.notifies.slots() && self.jobs.is_done() && !self.signals.has_pending();
-        self.streams.has_noted() || (woken && !called)
+        self.streams.owes() || (woken && !called)
     }
 
     fn not_dispatching(&self) -> io::Result<()> {

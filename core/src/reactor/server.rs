@@ -294,15 +294,15 @@ impl<'fd, C> Reactor<'fd, C> {
     /// Ends it at once.
     pub(super) fn remove_server(&mut self, server: Token) -> bool {
         let Some(state) = self.servers.remove(server) else { return false };
-        if let Some(listener) = state.listener {
-            self.remove(listener);
-        }
+        // All are out before the first is dropped: a destructor of the user's may panic.
+        let streams = self.detach_streams_of(server);
         if let Some((deadline, _)) = state.drain {
             self.remove(deadline);
         }
-        for stream in self.streams.of_server(server) {
-            self.remove(stream);
+        if let Some(listener) = state.listener {
+            self.remove(listener);
         }
+        drop(streams);
         true
     }
 }

@@ -108,6 +108,45 @@ pub(crate) fn send_fds(fd: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>])
     Ok(sent as usize)
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const CLOEXEC: libc::c_int = libc::MSG_CMSG_CLOEXEC;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const CLOEXEC: libc::c_int = 0;
+
+/// The kernel's `SCM_PIDFD`, which comes with every message where `SO_PASSPIDFD` is set (Linux 6.5).
+const PIDFD: libc::c_int = 4;
+
+/// The descriptors that came with a message; those that nobody sent (a pidfd) are closed.
+///
+/// # Safety
+/// The kernel has written the control data that the header names, and nobody has taken its descriptors yet.
+unsafe fn take_fds(header: &libc::msghdr) -> Vec<OwnedFd> {
+    let mut fds = Vec::new();
+    // SAFETY: the kernel wrote `msg_controllen` bytes of control data, as promised.
+    let mut message = unsafe { libc::CMSG_FIRSTHDR(header) };
+    while !message.is_null() {
+        // SAFETY: the two functions give headers that lie whole inside the control data, with `cmsg_len` bytes each; of
+        // these kinds they are descriptors, which the kernel has made for us alone.
+        unsafe {
+            let kind = ((*message).cmsg_level, (*message).cmsg_type);
+            if kind == (libc::SOL_SOCKET, libc::SCM_RIGHTS)
+                || (cfg!(target_os = "linux") && kind == (libc::SOL_SOCKET, PIDFD))
+            {
+                let len = (*message).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+                let data = libc::CMSG_DATA(message).cast::<RawFd>();
+                for n in 0..len / size_of::<RawFd>() {
+                    let fd = OwnedFd::from_raw_fd(data.add(n).read_unaligned());
+                    if kind.1 == libc::SCM_RIGHTS {
+                        fds.push(fd);
+                    }
+                }
+            }
+            message = libc::CMSG_NXTHDR(header, message);
+        }
+    }
+    fds
+}
+
 /// How many bytes came, which descriptors (a few more than `limit`, perhaps), and the message's flags.
 pub(crate) fn recv_fds(
     fd: BorrowedFd<'_>,
@@ -126,28 +165,10 @@ pub(crate) fn recv_fds(
     // SAFETY: arithmetic.
     let room = unsafe { libc::CMSG_SPACE(3 * 4) + libc::CMSG_LEN((limit * size_of::<RawFd>()) as _) };
     header.msg_controllen = room as _;
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let flags = libc::MSG_CMSG_CLOEXEC;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let flags = 0;
     // SAFETY: the header names the buffer and the control data, which have room for what it says and outlive the call.
-    let received = syscall!(libc::recvmsg(fd.as_raw_fd(), &mut header, flags))? as usize;
-    // SAFETY: the kernel wrote `msg_controllen` bytes of control data.
-    let mut message = unsafe { libc::CMSG_FIRSTHDR(&header) };
-    while !message.is_null() {
-        // SAFETY: the two functions give headers that lie whole inside the control data, with `cmsg_len` bytes each; of
-        // this kind they are descriptors, which the kernel has just made for us alone.
-        unsafe {
-            if ((*message).cmsg_level, (*message).cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
-                let len = (*message).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
-                let data = libc::CMSG_DATA(message).cast::<RawFd>();
-                for n in 0..len / size_of::<RawFd>() {
-                    fds.push(OwnedFd::from_raw_fd(data.add(n).read_unaligned()));
-                }
-            }
-            message = libc::CMSG_NXTHDR(&header, message);
-        }
-    }
+    let received = syscall!(libc::recvmsg(fd.as_raw_fd(), &mut header, CLOEXEC))? as usize;
+    // SAFETY: the kernel has just written the control data, and nobody has looked at it.
+    fds.extend(unsafe { take_fds(&header) });
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     for fd in &fds {
         super::socket::set_cloexec(fd.as_raw_fd())?;
@@ -237,9 +258,13 @@ impl Headers {
         let messages = self.messages.as_mut_ptr();
         // SAFETY: `count` headers were written above, and all that they name is alive and has room.
         let received =
-            syscall!(libc::recvmmsg(fd.as_raw_fd(), messages, count as _, 0, std::ptr::null_mut()))? as usize;
+            syscall!(libc::recvmmsg(fd.as_raw_fd(), messages, count as _, CLOEXEC as _, std::ptr::null_mut()))?
+                as usize;
         for (message, address) in self.messages.iter().zip(&mut self.addresses).take(received) {
             address.len = message.msg_hdr.msg_namelen;
+            // Any sender may send descriptors along, over a Unix socket, and they are ours now.
+            // SAFETY: the kernel has just written this message's control data, and nobody has looked at it.
+            drop(unsafe { take_fds(&message.msg_hdr) });
         }
         Ok(received)
     }

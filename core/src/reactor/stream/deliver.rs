@@ -154,9 +154,12 @@ impl<'fd, C> Reactor<'fd, C> {
         self.streams.begin_burst();
         let result = self.call_stream(token, callback, event, context, turn);
         if !self.is_same(turn) {
+            if let (Some(Called::Stream(_, _, place)), Err(error)) = (&mut turn.called, result) {
+                *place = Some(error);
+            }
             return 1;
         }
-        if let Some(Called::Stream(_, callback)) = turn.called.take() {
+        if let Some(Called::Stream(_, callback, _)) = turn.called.take() {
             if self.poller.contains(token) {
                 if let Some(state) = self.streams.at(token) {
                     state.callback = Some(callback);
@@ -182,7 +185,8 @@ impl<'fd, C> Reactor<'fd, C> {
         context: &mut C,
         turn: &mut Turn<'fd, C>,
     ) -> io::Result<()> {
-        let Called::Stream(_, callback) = turn.called.insert(Called::Stream(token, callback)) else { return Ok(()) };
+        let called = turn.called.insert(Called::Stream(token, callback, None));
+        let Called::Stream(_, callback, _) = called else { return Ok(()) };
         let begun = self.measure.begin();
         let result = callback(self, context, token, event);
         if self.is_same(turn) {
@@ -192,13 +196,22 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     /// After a dispatch in which this reactor was moved away.
-    pub(in super::super) fn put_stream_back(&mut self, token: Token, callback: Callback<'fd, C>) {
+    pub(in super::super) fn put_stream_back(
+        &mut self,
+        token: Token,
+        callback: Callback<'fd, C>,
+        error: Option<io::Error>,
+    ) {
         if self.poller.contains(token) {
             if let Some(state) = self.streams.at(token) {
                 state.callback = Some(callback);
                 state.flags.take(Flags::CALLED);
                 if state.flags.take(Flags::DOOMED) {
                     state.close();
+                }
+                if let Some(error) = error {
+                    self.flush_cork_of(token);
+                    self.fail(token, error);
                 }
                 self.note(token);
             }

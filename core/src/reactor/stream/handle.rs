@@ -350,7 +350,8 @@ impl<'fd, C> Stream<'_, 'fd, C> {
         });
     }
 
-    /// The socket: for its options. Reading and writing it is the stream's affair.
+    /// The socket: for its options. Reading and writing it is the stream's affair. (Time stamps of what was sent come by its
+    /// error queue, which nobody reads here: leave `SO_TIMESTAMPING` alone.)
     ///
     /// ```
     /// use fastsock::net::options::SocketOptions;

@@ -43,6 +43,8 @@ pub(super) struct Streams<'fd, C> {
     active: Vec<u32>,
     /// Those to be looked after in the next dispatch, apart from what the poller tells.
     noted: VecDeque<Token>,
+    /// How many of them this turn began with.
+    owed: usize,
 }
 
 impl<'fd, C> Streams<'fd, C> {
@@ -55,6 +57,7 @@ impl<'fd, C> Streams<'fd, C> {
             due: Vec::new(),
             active: Vec::with_capacity(64),
             noted: VecDeque::new(),
+            owed: 0,
         }
     }
 
@@ -68,6 +71,26 @@ impl<'fd, C> Streams<'fd, C> {
     #[inline]
     pub(super) fn has_noted(&self) -> bool {
         !self.noted.is_empty()
+    }
+
+    /// Whether one that this turn began with has not had its turn. Those noted since come in the next: who is noted again
+    /// each time would never let it come.
+    pub(super) fn owes(&self) -> bool {
+        self.owed > 0
+    }
+
+    /// A turn begins, with those whose time has come.
+    pub(super) fn begin_turn(&mut self) {
+        if self.timers.next_deadline().is_some() {
+            self.take_due(Time::now());
+        }
+        self.owed = self.noted.len();
+    }
+
+    /// The next to be looked after.
+    fn next_noted(&mut self) -> Option<Token> {
+        self.owed = self.owed.saturating_sub(1);
+        self.noted.pop_front()
     }
 
     /// Whether something is to be done that no descriptor and no timer tells of.
@@ -153,7 +176,7 @@ impl<'fd, C> Streams<'fd, C> {
     }
 
     /// Whose time has come is to be looked after.
-    pub(super) fn take_due(&mut self, now: Time) {
+    fn take_due(&mut self, now: Time) {
         self.timers.take_due(now, &mut self.due);
         while let Some(timer) = self.due.pop() {
             let Some(&mut token) = self.timers.get_mut(timer) else { continue };
@@ -339,6 +362,12 @@ impl<'fd, C> Reactor<'fd, C> {
     /// Its socket, of which it is no more than that from now on.
     pub(super) fn take_stream(&mut self, token: Token) -> Option<Socket> {
         self.detach(token).map(|state| state.socket)
+    }
+
+    /// Takes a server's streams out.
+    pub(super) fn detach_streams_of(&mut self, server: Token) -> impl Sized + use<'fd, C> {
+        let streams = self.streams.of_server(server);
+        streams.into_iter().filter_map(|token| self.detach(token)).collect::<Vec<_>>()
     }
 
     /// Removes a stream, which must be there, at once and without a word.

@@ -102,11 +102,24 @@ impl<'fd, C> Streams<'fd, C> {
         if count == 0 {
             return Ok(());
         }
+        let most = i64::MAX as u64;
+        if offset > most || count > most - offset || count > most - state.queued() {
+            return Err(error::with(libc::EOVERFLOW, "no file is as long as that: ask it for its length (fstat(2))"));
+        }
         let begins = state.queue.is_none();
         let queue = state.queue.get_or_insert_default();
         queue.push_file(file, offset, count);
-        let full = state.queued() >= state.options.high as u64;
+        let (called, high) = (state.flags.has(Flags::CALLED), state.options.high);
+        let full = state.queued() >= high as u64;
         state.flags.set(if full { Flags::UNTRIED.and(Flags::FULL) } else { Flags::UNTRIED });
+        if called {
+            self.cork.burst = self.cork.burst.saturating_add(usize::try_from(count).unwrap_or(usize::MAX));
+            if self.cork.burst >= high {
+                if let Some(state) = self.at(token) {
+                    state.flags.set(Flags::FULL.and(Flags::BURST));
+                }
+            }
+        }
         if begins {
             self.mark(token, Flags::WROTE);
         }
@@ -204,6 +217,7 @@ fn send<C>(state: &State<'_, C>, first: &[u8], second: &[u8]) -> io::Result<usiz
 
 impl<'fd, C> Reactor<'fd, C> {
     pub(super) fn write_stream(&mut self, token: Token, bytes: &[u8]) -> io::Result<()> {
+        self.poller.same_process()?;
         let known = self.streams.has_pending();
         let result = self.streams.write(token, bytes);
         if !known {
@@ -213,6 +227,7 @@ impl<'fd, C> Reactor<'fd, C> {
     }
 
     pub(super) fn write_file_to(&mut self, token: Token, file: OwnedFd, offset: u64, count: u64) -> io::Result<()> {
+        self.poller.same_process()?;
         let result = self.streams.write_file(token, file, offset, count);
         self.timer_was_set();
         result
@@ -221,13 +236,14 @@ impl<'fd, C> Reactor<'fd, C> {
     /// After each callback, and before a wait.
     #[inline]
     pub(in super::super) fn flush_cork(&mut self) {
-        if self.streams.is_corked() {
+        if self.streams.is_corked() && self.poller.same_process().is_ok() {
             self.streams.flush();
         }
     }
 
     pub(super) fn flush_cork_of(&mut self, token: Token) {
-        if self.streams.cork.stream == Some(token) {
+        // A forked child has the parent's bytes as well, which are not its to send.
+        if self.streams.cork.stream == Some(token) && self.poller.same_process().is_ok() {
             self.streams.flush();
         }
     }

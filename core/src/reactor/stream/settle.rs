@@ -21,7 +21,7 @@ impl<'fd, C> Reactor<'fd, C> {
             if !self.goes_on(turn) {
                 break;
             }
-            let Some(token) = self.streams.noted.pop_front() else { break };
+            let Some(token) = self.streams.next_noted() else { break };
             if token.is_server() {
                 count += self.settle_server(token, context, turn, after);
             } else if self.poller.contains(token) {
@@ -57,6 +57,10 @@ impl<'fd, C> Reactor<'fd, C> {
             if stopped {
                 self.note(token);
                 break;
+            }
+            // What followed its callback has panicked, and this is what was to follow that.
+            if state.flags.take(Flags::DOOMED) {
+                state.close();
             }
             if let Some(error) = state.failure.take() {
                 return count + self.finish(token, Err(error), context, turn, after);
@@ -192,7 +196,7 @@ impl<'fd, C> Reactor<'fd, C> {
         // What it returns now concerns nobody.
         let _ = self.call_stream(token, callback, StreamEvent::Closed(result), context, turn);
         if self.is_same(turn) {
-            if let Some(Called::Stream(_, callback)) = turn.called.take() {
+            if let Some(Called::Stream(_, callback, _)) = turn.called.take() {
                 drop(callback);
             }
             self.follow_up(context, turn, after);
