@@ -82,18 +82,12 @@ system: {
     ECONNABORTED c"the connection was given up"
     ETIMEDOUT c"a time-out is over, or the peer does not answer"
     ENOTCONN c"the socket is not connected: see fsock_stream_connect"
-    ENOTSOCK c"this descriptor is no socket"
     EPROTOTYPE c"the socket carries messages, not a stream of bytes: see fsock_add_callback"
     EALREADY c"that is under way already"
     EOVERFLOW c"no file is as long as that: ask it for its length"
-    EADDRINUSE c"the address is in use: by a socket that listens there, or a Unix path that exists"
-    EADDRNOTAVAIL c"the address is not one of this machine's"
-    EACCES c"permission denied: a port below 1024, or a path that may not be reached"
     ENETUNREACH c"no network leads to that address"
     EHOSTUNREACH c"no way leads to that host"
     EAFNOSUPPORT c"the system knows no addresses of that kind"
-    ENAMETOOLONG c"the path of a Unix socket may have 107 bytes"
-    ESRCH c"there is no such process, or it was waited for already"
     EOPNOTSUPP c"this backend, system or socket cannot do that: poll and select have no edge, no exclusive, no descriptor"
 }
 }
