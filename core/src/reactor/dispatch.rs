@@ -223,7 +223,9 @@ impl<'fd, C> Reactor<'fd, C> {
         self.measure.called(begun);
         match out.handler.take() {
             handler if removals == self.poller.removals() || self.poller.contains(token) => {
-                self.handlers[token.slot() as usize] = handler;
+                // It was taken out, and nothing is dropped here.
+                let nothing = std::mem::replace(&mut self.handlers[token.slot() as usize], handler);
+                std::mem::forget(nothing);
             }
             removed => drop(removed),
         }
