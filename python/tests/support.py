@@ -204,14 +204,18 @@ class Program:
     def end(self) -> int:
         """Waits for its end; the exit status, negative for a signal."""
         _, self.stderr = self._process.communicate(timeout=PATIENCE)
-        self._guard.cancel()
+        self._unguard()
         return self._process.returncode
 
     def __enter__(self) -> Program:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def _unguard(self) -> None:
         self._guard.cancel()
+        self._guard.join()
+
+    def __exit__(self, *_: object) -> None:
+        self._unguard()
         if self._process.poll() is None:
             self._process.kill()
         self._process.communicate()
