@@ -29,7 +29,7 @@ help: ## this list
 build: native $(VENV)/.fastsock ## release libraries in target/release, and .venv/bin/python with fastsock installed
 
 .PHONY: native
-native:
+native: ## the release libraries alone, in target/release: no Python
 	cargo build --release --locked -p fastsock -p fastsock-ffi
 	cargo build --release --locked -p fastsock --examples
 	@ln -sf libfastsock.so $(RELEASE)/libfastsock.so.0

@@ -13,7 +13,7 @@ use fastsock::stream::{StreamEvent, StreamOptions};
 const CONNECTIONS: u32 = 10_000;
 /// A connection on which so long nothing happens is closed.
 const IDLE: Duration = Duration::from_secs(300);
-/// The time that those connected have to take what is queued for them when the service ends.
+/// The time that those connected have, when the service ends, to take what is queued for them and to close as well.
 const DRAIN: Duration = Duration::from_secs(5);
 
 fn main() -> io::Result<()> {

@@ -45,7 +45,7 @@ def test_the_c_program_copies_its_input(tmp_path: Path) -> None:
     source.write_text(block("c"))
     program = tmp_path / "cat"
     # The README's own command, from the project's folder.
-    command = re.search(r"make build && (cc .*?) && date", README)
+    command = re.search(r"make native && (cc .*?) && date", README)
     assert command
     words = command[1].replace("cat.c", str(source)).replace("-o cat", f"-o {program}")
     words = re.sub(r"(\$PWD/)?target/release", str(RELEASE), words)

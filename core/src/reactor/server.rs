@@ -408,7 +408,8 @@ impl<'fd, C> Server<'_, 'fd, C> {
 
     /// Ends the server in good order: the listener is closed, and every stream is told
     /// [`Stopping`](StreamEvent::Stopping), after which it is closed when what is queued has been sent, unless its callback
-    /// wants to [keep](crate::stream::Stream::keep) it for a while. Those left after `longest` are cut off with
+    /// wants to [keep](crate::stream::Stream::keep) it for a while. Closing waits for the peer to close as well, for as long as
+    /// [`close_timeout`](StreamOptions::close_timeout) allows. Those left after `longest` are cut off with
     /// `ETIMEDOUT`. When the last is gone, `drained` is called, and the token is stale.
     ///
     /// ```
