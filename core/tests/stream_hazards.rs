@@ -7,6 +7,7 @@ mod peers;
 
 use std::cell::RefCell;
 use std::io;
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -62,7 +63,7 @@ fn streams_that_stop_every_dispatch_starve_no_timer() {
         let mut peers = Vec::new();
         for n in 0..3 {
             let (here, there) = pair(Transport::Unix);
-            let sink = there.as_std();
+            let sink = another(&there);
             let token = reactor.add_stream(here, &StreamOptions::new(), move |reactor, _, token, event| {
                 match event {
                     StreamEvent::Data(_) if n == 1 => reactor.stop(),
@@ -90,15 +91,9 @@ fn streams_that_stop_every_dispatch_starve_no_timer() {
     });
 }
 
-/// Another handle of the same socket.
-trait AsStd {
-    fn as_std(&self) -> Socket;
-}
-
-impl AsStd for Socket {
-    fn as_std(&self) -> Socket {
-        Socket::from_fd(std::os::fd::AsFd::as_fd(self).try_clone_to_owned().unwrap()).unwrap()
-    }
+/// Another descriptor of the same socket.
+fn another(socket: &Socket) -> Socket {
+    Socket::from_fd(socket.as_fd().try_clone_to_owned().unwrap()).unwrap()
 }
 
 /// Runs it in a forked child, which ends with 0 if it was so.

@@ -253,8 +253,8 @@ unsafe fn tell_it(
 /// Returns: 0. Errors: -EINVAL (a null pointer, or an option out of range), -E2BIG (options has a part that this library
 /// does not know), -EBADF, -ENOTSOCK, -EPROTOTYPE (it carries messages, not a stream of bytes), -ENOTCONN, -EEXIST (watched
 /// already), -ENOSPC, -ENOMEM, -ECHILD (see fsock_loop_reinit), FSOCK_E_THREAD, FSOCK_E_CLOSED. Ownership: on success
-/// fd is the loop's, and user is until drop; on any error both stay the caller's, and drop is not called. Thread: the
-/// loop's own. Since 0.1.0.
+/// fd is the loop's, and user is until drop; on any error both stay the caller's (fd may be non-blocking then), and drop is
+/// not called. Thread: the loop's own. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fsock_stream_add(
     r#loop: *mut fsock_loop,

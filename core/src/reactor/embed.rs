@@ -85,11 +85,6 @@ impl<'fd, C> Reactor<'fd, C> {
             // SAFETY: the descriptor is closed only after its token is removed, in `renew_embedded`, or with the reactor.
             let (token, evicted) =
                 unsafe { self.poller.replace_raw(timer.raw_fd(), Interest::READABLE, Trigger::Edge) }?;
-            // A place with no handler in it: its events call nothing.
-            let slots = token.slot() as usize + 1;
-            if self.handlers.len() < slots {
-                self.handlers.resize_with(slots, || None);
-            }
             self.embedded = Some(Embedded { timer, token, armed: NEVER, generation: fork::generation() });
             self.evict(evicted);
         }

@@ -5,15 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::source::RESUME_AGAIN;
 use super::{AddError, Reactor, Turn};
 use crate::net::options::TcpOptions;
 use crate::net::{Accepted, Listener, Socket};
 use crate::server::{ServerOptions, ServerStats};
 use crate::stream::{StreamEvent, StreamOptions};
 use crate::{Interest, Token, Trigger, error};
-
-/// How soon accepting is resumed when the kernel had no memory for that.
-const RESUME_AGAIN: Duration = Duration::from_millis(100);
 
 /// Called when a server is drained.
 type Drained<'fd, C> = Box<dyn FnOnce(&mut Reactor<'fd, C>, &mut C, ServerStats) + 'fd>;

@@ -11,7 +11,7 @@ use crate::net::{Accept, Accepted, Listener, Socket};
 use crate::{Event, Interest, Mode, Token, Trigger, error};
 
 /// How soon a listener is put back when the kernel had no memory for that.
-const RESUME_AGAIN: Duration = Duration::from_millis(100);
+pub(super) const RESUME_AGAIN: Duration = Duration::from_millis(100);
 
 /// A registration that failed, with the source that was not taken.
 ///

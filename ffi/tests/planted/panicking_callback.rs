@@ -28,6 +28,7 @@ unsafe extern "C-unwind" fn on_time(_: *mut c_void, _: u64, _: u64, _: *mut c_vo
 
 fn main() {
     let mut r#loop = null_mut();
+    // SAFETY: the pointers are null where the header allows it, or to a local; the loop is used on this thread alone.
     unsafe {
         assert_eq!(fsock_loop_new(null(), &mut r#loop), 0);
         assert_eq!(fsock_timer_start(r#loop, 0, 0, 0, on_time, null_mut(), null(), null_mut()), 0);

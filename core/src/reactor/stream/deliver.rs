@@ -13,7 +13,7 @@ use crate::{Event, Time, Token};
 const READS: usize = 16;
 
 impl<'fd, C> Reactor<'fd, C> {
-    /// Whether this is a stream's token, which is not stale.
+    /// Whether a token is a stream's; asked of those alone that are not stale.
     #[inline]
     pub(in super::super) fn is_stream(&mut self, token: Token) -> bool {
         self.streams.at(token).is_some()
