@@ -129,12 +129,12 @@ impl<'fd, C> Reactor<'fd, C> {
             state.flags.set(Flags::DOOMED);
         }
         let count = self.tell(token, event, context, turn, after);
-        if self.is_same(turn) && self.poller.contains(token) {
-            if let Some(state) = self.streams.at(token) {
-                if state.flags.take(Flags::DOOMED) {
-                    state.close();
-                }
-            }
+        if !self.is_same(turn) {
+            return count;
+        }
+        if let Some(state) = self.live(token).filter(|state| state.flags.has(Flags::DOOMED)) {
+            state.flags.take(Flags::DOOMED);
+            state.close();
         }
         count
     }

@@ -262,10 +262,10 @@ impl<'fd, C> Reactor<'fd, C> {
     /// # Errors
     /// `ENOENT`: the token is stale, or is not a stream's.
     pub fn stream(&mut self, token: Token) -> io::Result<Stream<'_, 'fd, C>> {
-        if !self.poller.contains(token) || self.streams.at(token).is_none() {
-            return Err(error::stale());
+        match self.live(token) {
+            Some(_) => Ok(Stream { reactor: self, token }),
+            None => Err(error::stale()),
         }
-        Ok(Stream { reactor: self, token })
     }
 
     fn put_stream(
@@ -327,12 +327,15 @@ impl<'fd, C> Reactor<'fd, C> {
         Ok(token)
     }
 
+    /// A stream, unless the token is stale.
+    fn live(&mut self, token: Token) -> Option<&mut State<'fd, C>> {
+        if self.poller.contains(token) { self.streams.at(token) } else { None }
+    }
+
     /// Its callback, unless what made it has removed the stream.
     pub(super) fn put_stream_callback(&mut self, token: Token, callback: Callback<'fd, C>) {
-        if self.poller.contains(token) {
-            if let Some(state) = self.streams.at(token) {
-                state.callback = Some(callback);
-            }
+        if let Some(state) = self.live(token) {
+            state.callback = Some(callback);
         }
     }
 
